@@ -1,0 +1,12 @@
+# Options every target of ours shares, as the interface target atrous_options.
+add_library(atrous_options INTERFACE)
+target_compile_features(atrous_options INTERFACE cxx_std_20)
+target_compile_options(atrous_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow>>  # GCC 12 warns about its own headers
+  $<$<BOOL:${ATROUS_WERROR}>:-Werror>)
+if(ATROUS_SANITIZE)
+  target_compile_options(atrous_options INTERFACE -fsanitize=${ATROUS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  target_link_options(atrous_options INTERFACE -fsanitize=${ATROUS_SANITIZE})
+  target_compile_definitions(atrous_options INTERFACE ATROUS_SANITIZED=1)
+endif()

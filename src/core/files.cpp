@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace atrous {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor(const fs::path& file, int flags)
+      : fd_(::open(file.c_str(), flags | O_CLOEXEC, 0666)), file_(file.string()) {
+    if (fd_ < 0) complain();
+  }
+  ~Descriptor() { ::close(fd_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return fd_; }
+  [[noreturn]] void complain() const {
+    fail(errno == ENOENT ? ErrorCode::not_found : ErrorCode::io, "{}: {}", file_, std::strerror(errno));
+  }
+  std::size_t size() const {
+    struct stat status {};
+    if (::fstat(fd_, &status) != 0) complain();
+    if (S_ISDIR(status.st_mode)) fail(ErrorCode::io, "{}: is a folder", file_);
+    return static_cast<std::size_t>(status.st_size);
+  }
+
+ private:
+  int fd_;
+  std::string file_;
+};
+
+}  // namespace
+
+MappedFile map_file(const fs::path& file) {
+  const Descriptor descriptor(file, O_RDONLY);
+  const std::size_t size = descriptor.size();
+  if (size == 0) return {};
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
+  if (address == MAP_FAILED) descriptor.complain();
+  return {{static_cast<const std::byte*>(address),
+           [size](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), size); }},
+          size};
+}
+
+std::vector<std::byte> read_file(const fs::path& file) {
+  const Descriptor descriptor(file == "-" ? fs::path("/dev/stdin") : file, O_RDONLY);
+  std::vector<std::byte> content(descriptor.size());
+  std::size_t filled = 0;
+  while (true) {  // a pipe has no size, and a file may grow or shrink while it is read
+    if (filled == content.size()) content.resize(content.size() + (1U << 16U));
+    const ssize_t got = ::read(descriptor.get(), content.data() + filled, content.size() - filled);
+    if (got < 0) descriptor.complain();
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  content.resize(filled);
+  return content;
+}
+
+void replace_file(const fs::path& file, const std::function<void(const fs::path&)>& write) {
+  static std::atomic<unsigned> counter{0};
+  std::error_code status;
+  if (file.has_parent_path()) fs::create_directories(file.parent_path(), status);
+  if (status) fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), status.message());
+  fs::path temporary = file;
+  temporary += fmt::format(".part{}-{}", ::getpid(), counter++);
+  try {
+    write(temporary);
+    fs::rename(temporary, file);
+  } catch (const fs::filesystem_error& error) {
+    fs::remove(temporary, status);
+    fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), error.code().message());
+  } catch (const Error& error) {
+    fs::remove(temporary, status);
+    if (error.code() != ErrorCode::io && error.code() != ErrorCode::not_found) throw;
+    std::string reason = error.message();
+    if (std::size_t at = reason.find(temporary.string() + ": "); at == 0)
+      reason.erase(0, temporary.string().size() + 2);
+    fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), reason);
+  }
+}
+
+void write_file(const fs::path& file, std::span<const std::byte> content) {
+  replace_file(file, [&](const fs::path& temporary) {
+    const Descriptor descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    for (std::size_t done = 0; done < content.size();) {
+      const ssize_t wrote = ::write(descriptor.get(), content.data() + done, content.size() - done);
+      if (wrote < 0) descriptor.complain();
+      done += static_cast<std::size_t>(wrote);
+    }
+  });
+}
+
+}  // namespace atrous

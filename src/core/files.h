@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace atrous {
+
+/// A whole file, mapped read-only.
+struct MappedFile {
+  std::shared_ptr<const std::byte> data;
+  std::size_t size = 0;
+};
+/// Throws Error{not_found | io}.
+MappedFile map_file(const std::filesystem::path& file);
+
+/// A whole file (or, for "-", standard input). Throws Error{not_found | io}.
+std::vector<std::byte> read_file(const std::filesystem::path& file);
+
+/// Calls `write` with a temporary name beside `file` and renames it to `file` when that returns; nothing is
+/// left where it throws. Makes missing parent folders. Throws Error{io} naming `file`.
+void replace_file(const std::filesystem::path& file,
+                  const std::function<void(const std::filesystem::path&)>& write);
+
+/// replace_file with these bytes as the content.
+void write_file(const std::filesystem::path& file, std::span<const std::byte> content);
+
+}  // namespace atrous

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace atrous {
+
+/// Somebody else's 8-bit RGB pixels: row y starts at data + y*stride bytes, three bytes (R, G, B) a pixel.
+struct ImageView {
+  const std::uint8_t* data = nullptr;
+  int width = 0, height = 0;
+  std::ptrdiff_t stride = 0;
+
+  const std::uint8_t* row(int y) const { return data + y * stride; }
+};
+
+/// Owned 8-bit RGB pixels, rows without gaps.
+struct Image {
+  int width = 0, height = 0;
+  std::vector<std::uint8_t> rgb;
+
+  ImageView view() const { return {rgb.data(), width, height, std::ptrdiff_t{3} * width}; }
+};
+
+/// One class id a pixel, row by row. 255 is the "ignore" id.
+struct LabelMap {
+  int width = 0, height = 0;
+  std::vector<std::uint8_t> ids;
+};
+
+/// Scores of every class at every pixel, [height, width, classes] with the class fastest. Whether they are
+/// logits, probabilities or unary energies (-log p) is said where a map is passed.
+struct ScoreMap {
+  int width = 0, height = 0, classes = 0;
+  std::vector<float> values;
+
+  std::size_t pixels() const { return static_cast<std::size_t>(width) * static_cast<std::size_t>(height); }
+  float* pixel(std::size_t i) { return values.data() + i * static_cast<std::size_t>(classes); }
+  const float* pixel(std::size_t i) const { return values.data() + i * static_cast<std::size_t>(classes); }
+};
+
+}  // namespace atrous

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace atrous {
+
+/// value = in[low] + (in[high] - in[low]) * weight.
+struct LinearSample {
+  std::int64_t low, high;
+  float weight;
+};
+
+/// What to read at position `at` of an axis of `in` elements; outside the axis the border repeats.
+LinearSample linear_sample(double at, std::int64_t in);
+
+/// One axis of a bilinear resize: half-pixel (x+0.5)*in/out - 0.5, or align_corners x*(in-1)/(out-1).
+std::vector<LinearSample> linear_samples(std::int64_t in, std::int64_t out, bool align_corners);
+
+/// One axis of a nearest resize: floor((x+0.5)*in/out), or x*(in-1)/(out-1) rounded half up.
+std::vector<std::int64_t> nearest_samples(std::int64_t in, std::int64_t out, bool align_corners);
+
+}  // namespace atrous

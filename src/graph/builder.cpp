@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/builder.h"
+
+#include <cmath>
+#include <cstring>
+#include <unordered_map>
+
+namespace atrous {
+namespace {
+
+/// Index of the first value that is NaN or infinite, or -1. f16 and bf16 are judged by their exponent bits
+/// alone.
+std::int64_t first_not_finite(const Constant& constant) {
+  const TensorRef& tensor = constant.tensor;
+  if (tensor.dtype == DType::f32) {
+    for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+      float value = 0;
+      std::memcpy(&value, tensor.data.get() + i * 4, 4);
+      if (!std::isfinite(value)) return i;
+    }
+    return -1;
+  }
+  const std::uint16_t exponent = tensor.dtype == DType::f16 ? 0x7c00 : 0x7f80;
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, tensor.data.get() + i * 2, 2);
+    if ((bits & exponent) == exponent) return i;
+  }
+  return -1;
+}
+
+Constant find_constant(const ConstantSpec& spec, const std::string& prefix, const WeightSource& weights) {
+  const std::string name = prefix + "." + spec.name;
+  std::optional<TensorRef> tensor = weights.find(name, spec.dims);
+  if (!tensor) fail(ErrorCode::bad_config, "{} has no tensor '{}'", weights.describe(), name);
+  if (tensor->dims != spec.dims)
+    fail(ErrorCode::bad_config, "tensor '{}' of {} is {}, the node needs {}", name, weights.describe(),
+         dims_to_string(tensor->dims), dims_to_string(spec.dims));
+  Constant constant{spec.name, std::move(*tensor), {}};
+  if (std::int64_t at = first_not_finite(constant); at >= 0)
+    fail(ErrorCode::bad_file, "tensor '{}' of {} holds NaN or infinity (element {})", name,
+         weights.describe(), at);
+  return constant;
+}
+
+void check_input_count(const OpSchema& schema, std::string_view op, std::size_t count) {
+  const auto low = static_cast<std::size_t>(schema.min_inputs);
+  if (count < low || (schema.max_inputs >= 0 && count > static_cast<std::size_t>(schema.max_inputs)))
+    fail(ErrorCode::bad_config, "operator '{}' takes {} inputs{}, not {}", op, schema.min_inputs,
+         schema.max_inputs == schema.min_inputs ? ""
+         : schema.max_inputs < 0                ? " or more"
+                                                : fmt::format(" to {}", schema.max_inputs),
+         count);
+}
+
+class Builder {
+ public:
+  Builder(const Shape& nominal, const WeightSource& weights) : weights_(weights), shapes_{nominal} {
+    Node input;
+    input.name = "input";
+    input.params = InputParams{};
+    nodes_.push_back(std::move(input));
+    index_of_["input"] = 0;
+  }
+
+  void add(const NodeSpec& spec) {
+    Node node;
+    node.name = spec.name;
+    node.where = spec.params.where;
+    const OpSchema& schema =
+        with_place(node.where, node.name, [&]() -> const OpSchema& { return find_op(spec.op); });
+    Fields fields(spec.params, "node '" + spec.name + "'");
+    node.params = schema.parse(spec.op, fields);
+    fields.finish();
+    shapes_.push_back(with_place(node.where, node.name, [&] {
+      for (const std::string& input : spec.inputs) node.inputs.push_back(find(input));
+      check_input_count(schema, spec.op, node.inputs.size());
+      std::vector<Shape> inputs = input_shapes(node, shapes_);
+      for (const ConstantSpec& constant : schema.constants(node.params, inputs))
+        node.constants.push_back(find_constant(constant, spec.weights, weights_));
+      return schema.infer_shape(node.params, inputs);
+    }));
+    if (!index_of_.emplace(node.name, static_cast<int>(nodes_.size())).second)
+      with_place(node.where, node.name, [] { fail(ErrorCode::bad_config, "this name is used twice"); });
+    nodes_.push_back(std::move(node));
+  }
+
+  Graph finish(const std::string& output) && { return Graph(std::move(nodes_), {find(output)}); }
+
+ private:
+  static const OpSchema& find_op(const std::string& op) {
+    const OpSchema* schema = find_schema(op);
+    if (schema != nullptr && schema != &schema_of(OpKind::input)) return *schema;
+    std::string near = nearest_word(op, all_config_names());
+    fail(ErrorCode::bad_config, "unknown operator '{}'{}", op,
+         near.empty() ? "" : " (did you mean '" + near + "'?)");
+  }
+
+  int find(const std::string& name) const {
+    auto found = index_of_.find(name);
+    if (found == index_of_.end())
+      fail(ErrorCode::bad_config, "there is no node '{}' before this place", name);
+    return found->second;
+  }
+
+  const WeightSource& weights_;
+  std::vector<Node> nodes_;
+  std::vector<Shape> shapes_;
+  std::unordered_map<std::string, int> index_of_;
+};
+
+}  // namespace
+
+Graph build_graph(const std::vector<NodeSpec>& nodes, const std::string& output, const Shape& nominal,
+                  const WeightSource& weights) {
+  Builder builder(nominal, weights);
+  for (const NodeSpec& spec : nodes) builder.add(spec);
+  return std::move(builder).finish(output);
+}
+
+Shape nominal_input(const InputSpec& input) {
+  const int height = input.height > 0 ? input.height : 513;
+  return {1, height, input.width > 0 ? input.width : height, 3};
+}
+
+}  // namespace atrous

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/passes.h"
+
+#include <cmath>
+#include <optional>
+
+namespace atrous {
+namespace {
+
+/// A graph being rewritten: nodes keep their indices, `stands_for[i]` is the node that now makes value i.
+struct Rewrite {
+  explicit Rewrite(const Graph& graph)
+      : nodes(graph.nodes().begin(), graph.nodes().end()),
+        outputs(graph.outputs()),
+        readers(graph.consumers()) {
+    for (int i = 0; i < graph.size(); ++i) stands_for.push_back(i);
+    for (int output : outputs) readers[static_cast<std::size_t>(output)].push_back(-1);
+  }
+
+  Node& at(int index) { return nodes[static_cast<std::size_t>(index)]; }
+  bool read_once(int index) const { return readers[static_cast<std::size_t>(index)].size() == 1; }
+
+  /// The parameters of type P of the node `index` if it is one and only one node reads it.
+  template <typename P>
+  P* sole(int index) {
+    return read_once(index) ? std::get_if<P>(&at(index).params) : nullptr;
+  }
+
+  /// The graph of what the outputs need, renumbered.
+  Graph finish() && {
+    std::vector<bool> needed(nodes.size(), false);
+    needed[0] = true;
+    for (int& output : outputs) {
+      output = stands_for[static_cast<std::size_t>(output)];
+      needed[static_cast<std::size_t>(output)] = true;
+    }
+    for (std::size_t i = nodes.size(); i-- > 1;)
+      if (needed[i])
+        for (int& input : nodes[i].inputs) {
+          input = stands_for[static_cast<std::size_t>(input)];
+          needed[static_cast<std::size_t>(input)] = true;
+        }
+    std::vector<int> renumbered(nodes.size(), -1);
+    std::vector<Node> kept;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (!needed[i]) continue;
+      renumbered[i] = static_cast<int>(kept.size());
+      for (int& input : nodes[i].inputs) input = renumbered[static_cast<std::size_t>(input)];
+      kept.push_back(std::move(nodes[i]));
+    }
+    for (int& output : outputs) output = renumbered[static_cast<std::size_t>(output)];
+    return Graph(std::move(kept), std::move(outputs));
+  }
+
+  std::vector<Node> nodes;
+  std::vector<int> outputs;
+  std::vector<std::vector<int>> readers;  // of the graph before; an output counts as a reader
+  std::vector<int> stands_for;
+};
+
+/// y = scale_o * x + shift_o a channel.
+struct Affine {
+  std::vector<double> scale, shift;
+};
+
+std::optional<Affine> affine_of(const Node& node, std::size_t channels) {
+  if (const auto* norm = std::get_if<BatchNormParams>(&node.params)) {
+    std::vector<std::vector<float>> constants;  // weight, bias, running_mean, running_var
+    for (const Constant& constant : node.constants) constants.push_back(constant.read_f32());
+    Affine affine;
+    for (std::size_t c = 0; c < channels; ++c) {
+      affine.scale.push_back(constants[0][c] / std::sqrt(static_cast<double>(constants[3][c]) + norm->eps));
+      affine.shift.push_back(constants[1][c] - constants[2][c] * affine.scale[c]);
+    }
+    return affine;
+  }
+  const auto* binary = std::get_if<BinaryParams>(&node.params);
+  if (binary == nullptr || !binary->has_scalar) return std::nullopt;
+  auto uniform = [&](double scale, double shift) {
+    return Affine{std::vector<double>(channels, scale), std::vector<double>(channels, shift)};
+  };
+  switch (binary->kind) {
+    case BinaryKind::add:
+      return uniform(1, binary->scalar);
+    case BinaryKind::sub:
+      return uniform(1, -binary->scalar);
+    case BinaryKind::mul:
+      return uniform(binary->scalar, 0);
+    case BinaryKind::div:
+      return uniform(1.0 / binary->scalar, 0);
+    default:
+      return std::nullopt;
+  }
+}
+
+void apply_affine(Node& conv, const Affine& affine) {
+  auto& params = std::get<Conv2dParams>(conv.params);
+  const std::size_t channels = affine.scale.size();
+  Constant& weight = conv.constants[0];
+  std::vector<float> bias = params.has_bias ? conv.constants[1].read_f32() : std::vector<float>(channels, 0);
+  weight.scale.resize(channels, 1);
+  for (std::size_t c = 0; c < channels; ++c) {
+    weight.scale[c] = static_cast<float>(weight.scale[c] * affine.scale[c]);
+    bias[c] = static_cast<float>(bias[c] * affine.scale[c] + affine.shift[c]);
+  }
+  conv.constants.resize(1);
+  conv.constants.push_back(
+      {"bias",
+       make_tensor_ref(conv.name + ".bias", {static_cast<std::int64_t>(channels)}, std::move(bias)),
+       {}});
+  params.has_bias = true;
+}
+
+}  // namespace
+
+Graph drop_dead_nodes(const Graph& graph) { return Rewrite(graph).finish(); }
+
+Graph drop_identities(const Graph& graph) {
+  Rewrite rewrite(graph);
+  for (int i = 1; i < graph.size(); ++i)
+    if (graph.node(i).kind() == OpKind::identity)
+      rewrite.stands_for[static_cast<std::size_t>(i)] =
+          rewrite.stands_for[static_cast<std::size_t>(graph.node(i).inputs[0])];
+  return std::move(rewrite).finish();
+}
+
+Graph fold_affine(const Graph& graph) {
+  Rewrite rewrite(graph);
+  for (int i = 1; i < graph.size(); ++i) {
+    const Node& node = rewrite.at(i);
+    if (node.kind() != OpKind::batch_norm && node.kind() != OpKind::binary) continue;
+    const int producer = node.inputs[0];
+    const auto* conv = rewrite.sole<Conv2dParams>(producer);
+    if (conv == nullptr || conv->has_residual || conv->activation.kind != ActivationKind::none) continue;
+    const auto channels = static_cast<std::size_t>(rewrite.at(producer).constants[0].tensor.dims[0]);
+    std::optional<Affine> affine = affine_of(node, channels);
+    if (!affine) continue;
+    Node folded = rewrite.at(producer);
+    apply_affine(folded, *affine);
+    rewrite.at(i) = std::move(folded);
+  }
+  return std::move(rewrite).finish();
+}
+
+namespace {
+
+/// Makes the activation node i part of the P (a convolution or a dense layer) before it.
+template <typename P>
+void fuse_activation(Rewrite& rewrite, int i) {
+  const auto* activation = std::get_if<ActivationParams>(&rewrite.at(i).params);
+  if (activation == nullptr) return;
+  const int producer = rewrite.at(i).inputs[0];
+  const P* before = rewrite.sole<P>(producer);
+  if (before == nullptr || before->activation.kind != ActivationKind::none) return;
+  Node fused = rewrite.at(producer);
+  std::get<P>(fused.params).activation = *activation;
+  rewrite.at(i) = std::move(fused);
+}
+
+/// Makes the add node i part of a convolution it reads; the other operand is the residual.
+void fuse_residual(Rewrite& rewrite, int i, std::span<const Shape> shapes) {
+  const auto* binary = std::get_if<BinaryParams>(&rewrite.at(i).params);
+  if (binary == nullptr || binary->kind != BinaryKind::add || binary->has_scalar) return;
+  const std::vector<int> operands = rewrite.at(i).inputs;
+  if (!(shapes[static_cast<std::size_t>(operands[0])] == shapes[static_cast<std::size_t>(operands[1])]))
+    return;
+  for (std::size_t side : {std::size_t{1}, std::size_t{0}}) {
+    const auto* conv = rewrite.sole<Conv2dParams>(operands[side]);
+    if (conv == nullptr || conv->has_residual || conv->activation.kind != ActivationKind::none) continue;
+    Node fused = rewrite.at(operands[side]);
+    std::get<Conv2dParams>(fused.params).has_residual = true;
+    fused.inputs.push_back(operands[1 - side]);
+    rewrite.at(i) = std::move(fused);
+    return;
+  }
+}
+
+}  // namespace
+
+Graph fuse_epilogues(const Graph& graph, const Shape& nominal) {
+  const std::vector<Shape> shapes = infer_shapes(graph, nominal);
+  Rewrite rewrite(graph);
+  for (int i = 1; i < graph.size(); ++i) {
+    fuse_residual(rewrite, i, shapes);
+    fuse_activation<Conv2dParams>(rewrite, i);
+    fuse_activation<FullyConnectedParams>(rewrite, i);
+  }
+  return std::move(rewrite).finish();
+}
+
+}  // namespace atrous

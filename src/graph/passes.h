@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "graph/graph.h"
+
+namespace atrous {
+
+/// Rewrites that keep a graph's outputs (up to rounding). Each returns a new graph without nodes nobody
+/// needs.
+
+/// Leaves out nodes whose value no output depends on.
+Graph drop_dead_nodes(const Graph& graph);
+
+/// Readers of an identity (or dropout) read its input instead.
+Graph drop_identities(const Graph& graph);
+
+/// A batch norm, or an add, sub, mul or div by a number, right after a convolution that nothing else reads
+/// becomes part of it: y = s_o * conv(x) + t_o scales the weights (lazily, Constant::scale) and shifts the
+/// bias.
+Graph fold_affine(const Graph& graph);
+
+/// A residual add and then an activation right after a convolution that nothing else reads become part of it,
+/// as does an activation after a fully connected layer. `nominal` is an input extent to compare shapes at: an
+/// add that broadcasts stays.
+Graph fuse_epilogues(const Graph& graph, const Shape& nominal);
+
+}  // namespace atrous
