@@ -4,14 +4,25 @@
 #include <cstdint>
 #include <variant>
 
-/// Plain parameter structs of the operators, in oneDNN's letters: i/o = input/output, c = channels, k = kernel,
-/// s = stride, d = dilation (the rate of an atrous convolution; 1 means none), p = padding, h/w = rows/columns.
-/// They are shared by the schema, the backends, the reference, the tests and the benchmark.
+/// Plain parameter structs of the operators, in oneDNN's letters: i/o = input/output, c = channels, k =
+/// kernel, s = stride, d = dilation (the rate of an atrous convolution; 1 means none), p = padding, h/w =
+/// rows/columns. They are shared by the schema, the backends, the reference, the tests and the benchmark.
 namespace atrous {
 
 /// Pointwise functions. alpha and beta mean: leaky_relu slope alpha; clip to [alpha, beta]; else unused.
 enum class ActivationKind : std::uint8_t {
-  none, relu, relu6, leaky_relu, sigmoid, hardsigmoid, hardswish, silu, gelu_erf, gelu_tanh, tanh, clip
+  none,
+  relu,
+  relu6,
+  leaky_relu,
+  sigmoid,
+  hardsigmoid,
+  hardswish,
+  silu,
+  gelu_erf,
+  gelu_tanh,
+  tanh,
+  clip
 };
 
 struct ActivationParams {
@@ -20,22 +31,25 @@ struct ActivationParams {
   bool operator==(const ActivationParams&) const = default;
 };
 
-/// Padding of a window operator. `same` is TensorFlow's SAME rule: out = ceil(in / stride), the odd element goes to
-/// the bottom/right; it depends on the input's extent and is resolved by resolve_padding().
+/// Padding of a window operator. `same` is TensorFlow's SAME rule: out = ceil(in / stride), the odd element
+/// goes to the bottom/right; it depends on the input's extent and is resolved by resolve_padding().
 struct Padding {
   bool same = false;
   int top = 0, left = 0, bottom = 0, right = 0;
   bool operator==(const Padding&) const = default;
 };
 
-/// out(y,x,o) = act(b_o + sum_{ky,kx,i} in(y*sh - top + ky*dh, x*sw - left + kx*dw, i) * W(o,i,ky,kx) + residual).
-/// Constants: weight [oc, ic/groups, kh, kw]; bias [oc] where has_bias. The residual (where fused) is the last input.
+/// out(y,x,o) = act(b_o + sum_{ky,kx,i} in(y*sh - top + ky*dh, x*sw - left + kx*dw, i) * W(o,i,ky,kx) +
+/// residual). Constants: weight [oc, ic/groups, kh, kw]; bias [oc] where has_bias. The residual (where fused)
+/// is the last input.
 struct Conv2dParams {
-  int oc = 0, kh = 1, kw = 1, sh = 1, sw = 1, dh = 1, dw = 1, groups = 1;
+  int oc = 0;  ///< 0: as many as the input has (depthwise only)
+  int kh = 1, kw = 1, sh = 1, sw = 1, dh = 1, dw = 1;
+  int groups = 1;  ///< 0: depthwise, one group a channel
   Padding padding;
   bool has_bias = false;
-  bool has_residual = false;       ///< set by a pass only
-  ActivationParams activation;     ///< set by a pass only
+  bool has_residual = false;    ///< set by a pass only
+  ActivationParams activation;  ///< set by a pass only
 };
 
 /// out = (in - running_mean) / sqrt(running_var + eps) * weight + bias; four constants of [c].
@@ -45,7 +59,8 @@ struct BatchNormParams {
 
 enum class BinaryKind : std::uint8_t { add, sub, mul, div, max, min };
 
-/// out = a op b; each extent of a and b is equal or 1 (broadcast). With `has_scalar` b is the number `scalar`.
+/// out = a op b; each extent of a and b is equal or 1 (broadcast). With `has_scalar` b is the number
+/// `scalar`.
 struct BinaryParams {
   BinaryKind kind = BinaryKind::add;
   bool has_scalar = false;
@@ -55,21 +70,23 @@ struct BinaryParams {
 enum class PoolKind : std::uint8_t { max, average };
 
 /// Window pooling; `global` takes the whole map; bins_h > 0 divides it into bins_h x bins_w adaptive bins
-/// [floor(i*ih/bins), ceil((i+1)*ih/bins)) (spatial pyramid pooling). A max over padding only never happens: padding
-/// is smaller than the window. ceil_mode: a last, partial window counts if it starts inside the input or top padding.
+/// [floor(i*ih/bins), ceil((i+1)*ih/bins)) (spatial pyramid pooling). A max over padding only never happens:
+/// padding is smaller than the window. ceil_mode: a last, partial window counts if it starts inside the input
+/// or top padding.
 struct Pool2dParams {
   PoolKind kind = PoolKind::max;
   int kh = 1, kw = 1, sh = 1, sw = 1, dh = 1, dw = 1;
   Padding padding;
   bool ceil_mode = false;
-  bool count_include_pad = false;  ///< average divides by the window clipped to the padded input, else to the input
+  bool count_include_pad =
+      false;  ///< average divides by the window clipped to the padded input, else to the input
   bool global = false;
   int bins_h = 0, bins_w = 0;
 };
 
 enum class ResizeMode : std::uint8_t { bilinear, nearest };
-/// Which input position an output pixel reads. half_pixel: (x+0.5)*iw/ow - 0.5; align_corners: x*(iw-1)/(ow-1).
-/// Nearest: half_pixel reads floor((x+0.5)*iw/ow); align_corners rounds half up.
+/// Which input position an output pixel reads. half_pixel: (x+0.5)*iw/ow - 0.5; align_corners:
+/// x*(iw-1)/(ow-1). Nearest: half_pixel reads floor((x+0.5)*iw/ow); align_corners rounds half up.
 enum class ResizeCoordinates : std::uint8_t { half_pixel, align_corners };
 
 /// To a size (oh, ow > 0), by a factor (scale > 0: o = floor(i * scale)), or like a second input's h and w.
@@ -90,7 +107,8 @@ struct ConcatParams {};  ///< along channels
 
 enum class Axis : std::uint8_t { h, w, c };
 
-struct SliceParams {  ///< [begin, end) along one axis; a negative end counts from the back, 0 means to the end
+struct SliceParams {  ///< [begin, end) along one axis; a negative end counts from the back, 0 means to the
+                      ///< end
   Axis axis = Axis::c;
   int begin = 0, end = 0;
 };
@@ -102,8 +120,8 @@ struct ReduceMeanParams {
   bool over_hw = true;  ///< else over channels
 };
 
-/// A dense layer over the flattened pixel-and-channel vector: weight [oc, c*h*w] with the input flattened channel by
-/// channel (c, h, w), as PyTorch and Caffe do.
+/// A dense layer over the flattened pixel-and-channel vector: weight [oc, c*h*w] with the input flattened
+/// channel by channel (c, h, w), as PyTorch and Caffe do.
 struct FullyConnectedParams {
   int oc = 0;
   bool has_bias = false;
@@ -119,7 +137,8 @@ struct LrnParams {
 struct IdentityParams {};  ///< identity and dropout: nothing at inference
 struct InputParams {};     ///< the graph's input; node 0 and nowhere else
 
-/// The parameters of any operator. The alternatives stand in the order of op_list.inc, so index() is the OpKind.
+/// The parameters of any operator. The alternatives stand in the order of op_list.inc, so index() is the
+/// OpKind.
 using OpParams = std::variant<
 #define ATROUS_OP(name, Params) Params,
 #include "ops/op_list.inc"

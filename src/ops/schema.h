@@ -24,8 +24,8 @@ struct Cost {
   double bytes = 0;  ///< activations read and written plus constants, in fp32
 };
 
-/// The device-free half of an operator: parse -> constants -> infer_shape -> cost. All functions are pure and throw
-/// Error{bad_config} without a place; the caller (graph builder, plan) adds file, line and node.
+/// The device-free half of an operator: parse -> constants -> infer_shape -> cost. All functions are pure and
+/// throw Error{bad_config} without a place; the caller (graph builder, plan) adds file, line and node.
 struct OpSchema {
   std::string_view name;
   std::span<const std::string_view> config_names;  ///< the `op:` values that select it ("relu", "relu6", ...)
