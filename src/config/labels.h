@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,15 +23,20 @@ struct LabelClass {
 struct LabelSet {
   std::string name;
   std::vector<LabelClass> classes;
-  std::vector<std::pair<int, int>> flip_pairs;  ///< ids that swap when a photo is mirrored (left and right shoe)
+  std::vector<std::pair<int, int>>
+      flip_pairs;  ///< ids that swap when a photo is mirrored (left and right shoe)
+  /// Which class takes in a name of the data set the labels were merged from.
+  std::vector<std::pair<std::string, int>> merge;
 
   int size() const { return static_cast<int>(classes.size()); }
+  int find(std::string_view class_name) const;  ///< its id, or -1
 };
 
 constexpr std::uint8_t kIgnore = 255;
 constexpr Rgb kIgnoreColor{224, 224, 192};
 
-/// Colour of a class in the PASCAL VOC colour map (the id's bits, interleaved over R, G and B from the top bit down).
+/// Colour of a class in the PASCAL VOC colour map (the id's bits, interleaved over R, G and B from the top
+/// bit down).
 Rgb voc_color(int id);
 
 /// From the map of a label file or of a config's `labels:` key. A class without a colour gets voc_color(id).

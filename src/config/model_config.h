@@ -19,7 +19,7 @@ struct NodeSpec {
   std::string op;                   ///< a config name of an OpSchema: "conv2d", "relu", ...
   std::vector<std::string> inputs;  ///< full paths of earlier nodes, or "input"
   Value params;                     ///< the remaining keys of the node, for OpSchema::parse
-  std::string weights;              ///< prefix of its tensors in the weights file (the name where not overridden)
+  std::string weights;  ///< prefix of its tensors in the weights file (the name where not overridden)
 };
 
 /// How a photo's size becomes the network's input size.
@@ -31,19 +31,24 @@ enum class SizePolicy : std::uint8_t {
   long_side    ///< scaled so that the longer side is `height`
 };
 
-/// From 8-bit pixels to the network's input: value = (pixel * scale - mean) / std, channel by channel in `color` order.
+/// From 8-bit pixels to the network's input: value = (pixel * scale - mean) / std, channel by channel in
+/// `color` order.
 struct InputSpec {
   bool bgr = false;  ///< channel order of mean, std and of the network's input
   float scale = 1.0F / 255.0F;
   std::array<float, 3> mean{};
   std::array<float, 3> std{1, 1, 1};
   SizePolicy policy = SizePolicy::native;
-  int height = 0, width = 0;  ///< of the policy; also the nominal size for `inspect` and `bench` (native: of those only)
-  int multiple = 1;           ///< then padded at the bottom and right with the mean to a multiple of this
-  int offset = 0;             ///< ... plus this: multiple 16, offset 1 gives DeepLab's output stride x k + 1
+  int height = 0,
+      width = 0;  ///< of the policy; also the nominal size for `inspect` and `bench` (native: of those only)
+  int multiple = 1;  ///< then padded at the bottom and right with the mean to a multiple of this
+  int offset = 0;    ///< ... plus this: multiple 16, offset 1 gives DeepLab's output stride x k + 1
 };
 
-enum class Fusion : std::uint8_t { mean, max };  ///< of scales and flips: mean of probabilities (v3), max of raw scores (v2)
+enum class Fusion : std::uint8_t {
+  mean,
+  max
+};  ///< of scales and flips: mean of probabilities (v3), max of raw scores (v2)
 
 /// What the config asks of the host refinement; texts as `--crf` and `--superpixels` take them.
 struct RefineSpec {
@@ -51,11 +56,14 @@ struct RefineSpec {
   int superpixels = 0;  ///< 0 = off
 };
 
-/// A model as its YAML says, blocks expanded. No weights are read and no operator is checked yet (graph/builder.h does).
+/// A model as its YAML says, blocks expanded. No weights are read and no operator is checked yet
+/// (graph/builder.h does).
 struct ModelConfig {
   std::string name, task, description;
-  std::filesystem::path file;     ///< the YAML
-  std::filesystem::path weights;  ///< as found beside the YAML or on the search path; empty where the config names none
+  std::filesystem::path file;  ///< the YAML
+  std::filesystem::path
+      weights;  ///< as found beside the YAML or on the search path; empty where there is no such file
+  std::string weights_name;  ///< as the config says; "" where it names none
   LabelSet labels;
   InputSpec input;
   std::vector<NodeSpec> nodes;  ///< in an order that respects inputs
@@ -66,8 +74,9 @@ struct ModelConfig {
   std::vector<std::pair<std::string, double>> accuracy;  ///< measured figures, e.g. {"mean_f1", 0.56}
 };
 
-/// Reads a model's YAML. `search` is where label sets, blocks and weights are looked up after the YAML's own folder.
-/// Throws Error{bad_config | not_found | bad_file}, "file:line: ..." wherever a place is known.
-ModelConfig load_model_config(const std::filesystem::path& file, const std::vector<std::filesystem::path>& search);
+/// Reads a model's YAML. `search` is where label sets, blocks and weights are looked up after the YAML's own
+/// folder. Throws Error{bad_config | not_found | bad_file}, "file:line: ..." wherever a place is known.
+ModelConfig load_model_config(const std::filesystem::path& file,
+                              const std::vector<std::filesystem::path>& search);
 
 }  // namespace atrous

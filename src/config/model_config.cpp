@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/model_config.h"
+
+#include <algorithm>
+
+#include "config/modules.h"
+#include "config/yaml.h"
+#include "core/error.h"
+
+namespace atrous {
+namespace {
+
+namespace fs = std::filesystem;
+using Folders = std::vector<fs::path>;
+
+/// `name` as a file beside the config or in one of the folders; empty where there is none.
+fs::path find_file(const fs::path& name, const Folders& folders) {
+  std::error_code status;
+  for (const fs::path& folder : folders)
+    if (fs::is_regular_file(folder / name, status)) return folder / name;
+  return {};
+}
+
+fs::path require_file(const std::string& name, const Folders& folders, Fields& fields, const Value* at) {
+  const fs::path file = find_file(name, folders);
+  if (file.empty())
+    fields.complain("there is no file '" + name + "' beside this config or on the model path", at);
+  return file;
+}
+
+LabelSet read_labels(Fields& model, const Folders& folders) {
+  const Value& value = model.require("labels");
+  if (value.kind == Value::Kind::map) return parse_labels(value);
+  if (const auto count = parse_integer(value.scalar)) {
+    if (*count < 1 || *count > 255)
+      model.complain("'labels' must be 1 to 255 classes, a label set or a map", &value);
+    return numbered_labels(static_cast<int>(*count));
+  }
+  return parse_labels(load_yaml(require_file("labels/" + value.scalar + ".yaml", folders, model, &value)));
+}
+
+std::array<float, 3> triple(Fields& fields, std::string_view key, float fallback) {
+  const std::vector<double> given = fields.numbers(key);
+  if (given.empty()) return {fallback, fallback, fallback};
+  if (given.size() != 3) fields.complain(fmt::format("'{}' must be three numbers", key), fields.find(key));
+  return {static_cast<float>(given[0]), static_cast<float>(given[1]), static_cast<float>(given[2])};
+}
+
+SizePolicy policy_named(const std::string& name, Fields& fields) {
+  constexpr std::string_view kNames[] = {"native", "stretch", "fit", "short_side", "long_side"};
+  for (std::size_t i = 0; i < std::size(kNames); ++i)
+    if (name == kNames[i]) return static_cast<SizePolicy>(i);
+  fields.complain("'policy' must be native, stretch, fit, short_side or long_side, not '" + name + "'");
+}
+
+InputSpec read_input(const Value& value) {
+  constexpr std::int64_t kMostSide = 65536;
+  Fields fields(value, "input");
+  InputSpec input;
+  const std::string color = fields.text("color", "rgb");
+  if (color != "rgb" && color != "bgr") fields.complain("'color' must be rgb or bgr, not '" + color + "'");
+  input.bgr = color == "bgr";
+  input.scale = static_cast<float>(fields.number("scale", 1.0 / 255));
+  input.mean = triple(fields, "mean", 0);
+  input.std = triple(fields, "std", 1);
+  for (float s : input.std)
+    if (!(s > 0)) fields.complain("'std' must be above 0");
+  input.policy = policy_named(fields.text("policy", "native"), fields);
+  const std::vector<std::int64_t> size = fields.integers("size");
+  if (size.size() > 2 || std::any_of(size.begin(), size.end(), [](auto s) { return s < 1 || s > kMostSide; }))
+    fields.complain(fmt::format("'size' must be one number or [height, width], 1 to {}", kMostSide),
+                    fields.find("size"));
+  if (size.empty() && input.policy != SizePolicy::native) fields.complain("this 'policy' needs a 'size'");
+  if (!size.empty())
+    input.height = static_cast<int>(size.front()), input.width = static_cast<int>(size.back());
+  input.multiple = static_cast<int>(fields.integer_in("multiple", 1, 4096, 1));
+  input.offset = static_cast<int>(fields.integer_in("offset", 0, 4096, 0));
+  if (input.offset > 0 && input.offset >= input.multiple)
+    fields.complain("'offset' must be smaller than 'multiple'");
+  fields.finish();
+  return input;
+}
+
+RefineSpec read_refine(const Value& value) {
+  Fields fields(value, "refine");
+  RefineSpec refine{fields.text("crf", ""),
+                    static_cast<int>(fields.integer_in("superpixels", 0, 10'000'000, 0))};
+  if (refine.crf == "off") refine.crf.clear();
+  fields.finish();
+  return refine;
+}
+
+bool choice(Fields& fields, std::string_view key, std::string_view usual, std::string_view other) {
+  const std::string given = fields.text(key, std::string(usual));
+  if (given != usual && given != other)
+    fields.complain(fmt::format("'{}' must be {} or {}, not '{}'", key, usual, other, given));
+  return given == other;
+}
+
+BlockLibrary read_blocks(Fields& model, const Folders& folders) {
+  BlockLibrary library;
+  for (const std::string& name : model.texts("use"))
+    add_blocks(library, load_yaml(require_file(name, folders, model, model.find("use"))));
+  if (const Value* blocks = model.find("blocks")) add_blocks(library, *blocks);
+  return library;
+}
+
+}  // namespace
+
+ModelConfig load_model_config(const fs::path& file, const Folders& search) {
+  Folders folders{file.has_parent_path() ? file.parent_path() : fs::path(".")};
+  folders.insert(folders.end(), search.begin(), search.end());
+  const Value document = load_yaml(file);
+  Fields fields(document, "");
+  ModelConfig config;
+  config.file = file;
+  config.name = fields.text("name", file.stem().string());
+  config.task = fields.text("task", "");
+  config.description = fields.text("description", "");
+  config.labels = read_labels(fields, folders);
+  config.input = read_input(fields.require("input"));
+  config.weights_name = fields.text("weights", "");
+  if (!config.weights_name.empty()) config.weights = find_file(config.weights_name, folders);
+  const BlockLibrary library = read_blocks(fields, folders);
+  const Value none = Value::map({});
+  const Value* parameters = fields.find("parameters");
+  Expansion expansion = expand_network(fields.require("network"), fields.text("output", ""),
+                                       parameters != nullptr ? *parameters : none, library);
+  config.nodes = std::move(expansion.nodes);
+  config.output = std::move(expansion.output);
+  config.align_corners = choice(fields, "resize", "half_pixel", "align_corners");
+  config.fusion = choice(fields, "fusion", "mean", "max") ? Fusion::max : Fusion::mean;
+  if (const Value* refine = fields.find("refine")) config.refine = read_refine(*refine);
+  if (const Value* accuracy = fields.find("accuracy")) {
+    Fields figures(*accuracy, "accuracy");
+    for (const auto& [name, value] : accuracy->fields)
+      config.accuracy.emplace_back(name, figures.number(name));
+  }
+  fields.finish();
+  return config;
+}
+
+}  // namespace atrous
