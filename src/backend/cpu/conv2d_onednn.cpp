@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/cpu/conv2d_onednn.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "backend/cpu/activate.h"
+#include "backend/cpu/kernel_of.h"
+#include "backend/cpu/onednn_compat.h"
+#include "core/error.h"
+#include "ops/conv2d.h"
+
+namespace atrous {
+namespace {
+
+using dnnl::memory;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine kEngine(dnnl::engine::kind::cpu, 0);
+  return kEngine;
+}
+
+memory::desc nhwc(const Shape& s) {
+  return {{s.n, s.c, s.h, s.w}, memory::data_type::f32, memory::format_tag::nhwc};
+}
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+class OnednnConvolutionKernel : public Kernel {
+ public:
+  OnednnConvolutionKernel(const NodeDesc& node, PrepareContext& context)
+      : params_(resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape)),
+        src_(node.inputs[0]),
+        dst_(node.output),
+        residual_(node.inputs.back()),
+        stream_(engine()) {
+    const dnnl::convolution_forward::primitive_desc desc = describe();
+    primitive_ = dnnl::convolution_forward(desc);
+    detail_ = desc.impl_info_str();
+    pack(node, context, desc);
+    scratchpad_bytes_ = aligned(desc.scratchpad_desc().get_size());
+    scratchpad_memory_ = memory(desc.scratchpad_desc(), engine(), DNNL_MEMORY_NONE);
+    src_memory_ = memory(desc.src_desc(), engine(), DNNL_MEMORY_NONE);
+    dst_memory_ = memory(desc.dst_desc(), engine(), DNNL_MEMORY_NONE);
+    arguments_ = {{DNNL_ARG_SRC, src_memory_},
+                  {DNNL_ARG_WEIGHTS, weights_memory_},
+                  {DNNL_ARG_DST, dst_memory_},
+                  {DNNL_ARG_SCRATCHPAD, scratchpad_memory_}};
+    if (params_.has_bias) arguments_[DNNL_ARG_BIAS] = bias_memory_;
+  }
+
+  std::size_t workspace_bytes() const override {
+    return scratchpad_bytes_ + dense_bytes(src_) + dense_bytes(dst_);
+  }
+
+  /// A kernel is run by one thread at a time, so setting the handles of its own memory objects is safe.
+  void run(const KernelArgs& args) const override {
+    auto* workspace = static_cast<std::byte*>(args.workspace);
+    auto* src = const_cast<float*>(input_of(args));
+    if (!src_.is_dense()) {
+      auto* dense = reinterpret_cast<float*>(workspace + scratchpad_bytes_);
+      copy_tensor(src, src_.pitch, dense, src_.shape.c, src_.shape);
+      src = dense;
+    }
+    float* dst = dst_.is_dense()
+                     ? output_of(args)
+                     : reinterpret_cast<float*>(workspace + scratchpad_bytes_ + dense_bytes(src_));
+    if (params_.has_residual)
+      copy_tensor(input_of(args, args.inputs.size() - 1), residual_.pitch, dst, dst_.shape.c, dst_.shape);
+    scratchpad_memory_.set_data_handle(workspace);
+    src_memory_.set_data_handle(src);
+    dst_memory_.set_data_handle(dst);
+    primitive_.execute(stream_, arguments_);
+    if (!activation_fused_)
+      parallel_for(dst_.shape.pixels(), [&](std::int64_t i) {
+        activate(params_.activation, dst + i * dst_.shape.c, dst + i * dst_.shape.c, dst_.shape.c);
+      });
+    if (!dst_.is_dense()) copy_tensor(dst, dst_.shape.c, output_of(args), dst_.pitch, dst_.shape);
+  }
+
+  std::string detail() const override { return detail_; }
+
+ private:
+  static std::size_t dense_bytes(const TensorDesc& desc) {
+    return desc.is_dense() ? 0 : aligned(TensorDesc::dense(desc.shape).bytes());
+  }
+
+  memory::dims weight_dims() const {
+    const std::int64_t ic = src_.shape.c, oc = params_.oc, groups = params_.groups;
+    if (groups == 1) return {oc, ic, params_.kh, params_.kw};
+    return {groups, oc / groups, ic / groups, params_.kh, params_.kw};
+  }
+
+  dnnl::convolution_forward::primitive_desc describe() {
+    OnednnConvolution conv;
+    conv.src = nhwc(src_.shape);
+    conv.dst = nhwc(dst_.shape);
+    conv.weights = memory::desc(weight_dims(), memory::data_type::f32, memory::format_tag::any);
+    if (params_.has_bias)
+      conv.bias = memory::desc({params_.oc}, memory::data_type::f32, memory::format_tag::a);
+    const Padding& pad = params_.padding;
+    conv.strides = {params_.sh, params_.sw};
+    conv.dilations = {params_.dh - 1, params_.dw - 1};
+    conv.padding_begin = {pad.top, pad.left};
+    conv.padding_end = {pad.bottom, pad.right};
+    dnnl::post_ops ops;
+    if (params_.has_residual) ops.append_sum();
+    activation_fused_ = append_activation(ops, params_.activation);
+    conv.attributes.set_post_ops(ops);
+    conv.attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    return make_convolution(conv, engine());
+  }
+
+  /// Weights in the order the implementation asked for, once a model and layout.
+  void pack(const NodeDesc& node, PrepareContext& context,
+            const dnnl::convolution_forward::primitive_desc& desc) {
+    const memory::desc packed = desc.weights_desc();
+    const std::string key = fmt::format("{}|onednn|{}|{}", node.name, detail_, packed.get_size());
+    weights_ = context.weights.get_or_make(key, [&] {
+      std::shared_ptr<DeviceMemory> made = allocate_host(packed.get_size());
+      const std::vector<float> plain = node.constant("weight")->read_f32();
+      const memory::desc plain_desc(
+          weight_dims(), memory::data_type::f32,
+          params_.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
+      memory from(plain_desc, engine(), const_cast<float*>(plain.data())), to(packed, engine(), made->data());
+      dnnl::reorder(from, to).execute(stream_, from, to);
+      return made;
+    });
+    weights_memory_ = memory(packed, engine(), weights_->data());
+    if (!params_.has_bias) return;
+    bias_ = node.constant("bias")->read_f32();
+    bias_memory_ = memory(desc.bias_desc(), engine(), bias_.data());
+  }
+
+  Conv2dParams params_;
+  TensorDesc src_, dst_, residual_;
+  dnnl::stream stream_;
+  dnnl::convolution_forward primitive_;
+  bool activation_fused_ = true;
+  std::string detail_;
+  std::shared_ptr<DeviceMemory> weights_;
+  std::vector<float> bias_;
+  std::size_t scratchpad_bytes_ = 0;
+  memory weights_memory_, bias_memory_;
+  mutable memory src_memory_, dst_memory_, scratchpad_memory_;
+  std::unordered_map<int, memory> arguments_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> prepare_conv2d_onednn(const NodeDesc& node, PrepareContext& context) {
+  try {
+    return std::make_unique<OnednnConvolutionKernel>(node, context);
+  } catch (const dnnl::error& error) {
+    fail(ErrorCode::internal, "oneDNN: {}", error.what());
+  }
+}
+
+}  // namespace atrous

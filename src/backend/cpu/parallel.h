@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+/// Put before a plain function with a hot loop: compiled once an instruction set, the best chosen at load
+/// time.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(ATROUS_SANITIZED)
+#define ATROUS_VECTORISE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define ATROUS_VECTORISE
+#endif
+
+namespace atrous {
+
+/// f(i) for i in [0, count), in equal shares over the calling thread's OpenMP team. f must write only what
+/// belongs to i, so that results do not depend on the number of threads. f must not throw.
+template <typename F>
+void parallel_for(std::int64_t count, const F& f) {
+#pragma omp parallel for schedule(static) if (count > 1)
+  for (std::int64_t i = 0; i < count; ++i) f(i);
+}
+
+}  // namespace atrous
