@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/parallel.h"
+#include "core/parallel.h"
 
 namespace atrous {
 

@@ -21,4 +21,13 @@ void parallel_for(std::int64_t count, const F& f) {
   for (std::int64_t i = 0; i < count; ++i) f(i);
 }
 
+/// f(begin, end) over [0, count) in blocks, a block a task; the same rules as for parallel_for.
+template <typename F>
+void parallel_blocks(std::int64_t count, const F& f) {
+  constexpr std::int64_t kBlock = 2048;
+  parallel_for((count + kBlock - 1) / kBlock, [&](std::int64_t block) {
+    f(block * kBlock, count < (block + 1) * kBlock ? count : (block + 1) * kBlock);
+  });
+}
+
 }  // namespace atrous

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/image.h"
+#include "refine/crf_params.h"
+
+namespace atrous {
+
+/// Mean field of the fully connected CRF: Q_0 = softmax(-U), then `iterations` times
+///   Q <- softmax(-U - sum_m w_m mu (K_m Q)),   for Potts mu the same as softmax(-U + sum_m w_m K_m Q),
+/// with K_m the normalised kernels over pixels, filtered by permutohedral lattices; a pixel's own term is
+/// kept, as in the authors' library. `unary` holds U = -log p; the result holds Q. The image must have the
+/// scores' size, the values must be finite: Error{invalid_argument}. Runs on the caller's OpenMP team; the
+/// result does not depend on its size.
+ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params);
+
+/// U = -log max(p, 1e-5).
+ScoreMap unary_from_probabilities(ScoreMap probabilities);
+/// U = -log softmax(logits).
+ScoreMap unary_from_logits(ScoreMap logits);
+/// softmax(-U), or the softmax of logits where `sign` is 1.
+ScoreMap softmax_of(ScoreMap scores, float sign);
+
+/// The best class of every pixel; the lowest id wins a tie.
+LabelMap argmax(const ScoreMap& scores);
+
+}  // namespace atrous

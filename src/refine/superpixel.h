@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/image.h"
+
+namespace atrous {
+
+struct SlicParams {
+  int superpixels = 500;   ///< how many to aim at, 1 to the number of pixels
+  float compactness = 10;  ///< m: weight of distance in the image against distance in colour
+  int iterations = 10;
+};
+
+/// A partition of an image: ids 0 to count-1, each superpixel 4-connected.
+struct Superpixels {
+  int width = 0, height = 0, count = 0;
+  std::vector<std::int32_t> ids;  ///< a pixel, row by row
+};
+
+/// SLIC (Achanta et al. 2012): k-means over CIELAB colour and position, D^2 = dc^2 + (ds / S)^2 m^2 with S
+/// the grid step, each centre searching 2S x 2S around it; then fragments below a quarter of S^2 join a
+/// neighbour. Runs on the caller's OpenMP team; the result does not depend on its size. Throws
+/// Error{invalid_argument}.
+Superpixels slic(const ImageView& image, const SlicParams& params);
+
+/// Every pixel gets the mean of its superpixel's scores. Throws Error{invalid_argument} where the sizes
+/// differ.
+ScoreMap smooth_over_superpixels(const ScoreMap& scores, const Superpixels& superpixels);
+
+}  // namespace atrous
