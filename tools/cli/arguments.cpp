@@ -43,8 +43,8 @@ void DeviceArguments::add_to(CLI::App& app) {
 void RefineArguments::add_to(CLI::App& app, bool spaced) {
   const std::string equals = spaced ? " " : "=";
   app.add_option("--crf", crf,
-                 "dense CRF: --crf for the default preset, --crf" + equals +
-                     "PRESET, --crf" + equals + "KEY=VALUE,... or --crf" + equals + "off")
+                 "dense CRF: --crf for the default preset, --crf" + equals + "PRESET, --crf" + equals +
+                     "KEY=VALUE,... or --crf" + equals + "off")
       ->type_name("[=PRESET|KEY=VALUE,...|off]");
   app.add_option("--superpixels", superpixels,
                  "smooth the scores over SLIC superpixels, N of them: --superpixels" + equals + "N or off")
@@ -53,6 +53,8 @@ void RefineArguments::add_to(CLI::App& app, bool spaced) {
 
 void RefineArguments::apply(SegmentOptions& options) const {
   if (crf) options.crf = *crf == kDefaultWord ? std::string() : *crf;
+  if (options.crf && *options.crf != "off")
+    parse_crf(*options.crf);  // complains now, before any photo is read
   if (superpixels) options.superpixels = parse_superpixels(*superpixels);
 }
 
@@ -69,8 +71,7 @@ std::vector<std::string> split_list(std::string_view option, std::string_view te
   std::vector<std::string> words;
   for (std::size_t start = 0;;) {
     const std::size_t end = std::min(text.find(',', start), text.size());
-    if (end == start)
-      fail(ErrorCode::invalid_argument, "{}: an empty word in the list '{}'", option, text);
+    if (end == start) fail(ErrorCode::invalid_argument, "{}: an empty word in the list '{}'", option, text);
     words.emplace_back(text.substr(start, end - start));
     if (end == text.size()) return words;
     start = end + 1;

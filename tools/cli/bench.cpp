@@ -36,9 +36,8 @@ double gflops(double flops, double milliseconds) {
 }
 
 void print_nodes(std::vector<NodeReport> nodes, int count, double total_ms) {
-  std::stable_sort(nodes.begin(), nodes.end(), [](const NodeReport& a, const NodeReport& b) {
-    return a.milliseconds > b.milliseconds;
-  });
+  std::stable_sort(nodes.begin(), nodes.end(),
+                   [](const NodeReport& a, const NodeReport& b) { return a.milliseconds > b.milliseconds; });
   if (count > 0 && nodes.size() > static_cast<std::size_t>(count))
     nodes.resize(static_cast<std::size_t>(count));
   std::vector<std::vector<std::string>> rows{
@@ -47,8 +46,7 @@ void print_nodes(std::vector<NodeReport> nodes, int count, double total_ms) {
     rows.push_back({node.name, node.op, to_string(node.output), fmt::format("{:.3f}", node.milliseconds),
                     fmt::format("{:.1f} %", total_ms > 0 ? 100 * node.milliseconds / total_ms : 0),
                     fmt::format("{:.1f}", gflops(node.cost.flops, node.milliseconds)),
-                    fmt::format("{:.1f}", gflops(node.cost.bytes, node.milliseconds)),
-                    node.implementation});
+                    fmt::format("{:.1f}", gflops(node.cost.bytes, node.milliseconds)), node.implementation});
   fmt::print("\n{}", format_table(rows));
 }
 
@@ -102,7 +100,8 @@ int bench_network(const Options& options, const Subject& subject, std::shared_pt
 int bench_function(const Options& options, const BenchCase& chosen) {
   const int threads =
       options.device.threads > 0 ? options.device.threads : make_backend(Device{})->default_threads();
-  const Latency latency = measure(options.length, [] {}, [&] { chosen.run(threads); });
+  const Latency latency = measure(
+      options.length, [] {}, [&] { chosen.run(threads); });
   if (options.json) {
     const nlohmann::ordered_json document{{"subject", options.case_text},
                                           {"threads", threads},
@@ -136,7 +135,8 @@ int run(const Options& options) {
 Command make_bench() {
   auto app = make_parser("bench", "Latency, throughput, per-node times, GFLOP/s and share of peak");
   auto options = std::make_shared<Options>();
-  app->add_option("MODEL", options->model, "a model's name, or a path to its YAML (default: the embedded model)");
+  app->add_option("MODEL", options->model,
+                  "a model's name, or a path to its YAML (default: the embedded model)");
   app->add_option("--case", options->case_text, "one operator or refinement instead of a model; see below");
   app->add_option("--size", options->size, "network input, HEIGHTxWIDTH (default: the config's)");
   app->add_option("--batch", options->batch, "images a run")
@@ -152,9 +152,10 @@ Command make_bench() {
       ->capture_default_str();
   app->add_flag("--json", options->json, "one JSON document");
   options->device.add_to(*app);
-  app->footer(std::string(kCaseHelp) +
-              "\nWhere the weights file of MODEL is missing, random weights stand in, and standard error says so.");
-  return {app, [options] { return run(*options); }};
+  app->footer(
+      std::string(kCaseHelp) +
+      "\nWhere the weights file of MODEL is missing, random weights stand in, and standard error says so.");
+  return {app, [options](const auto&) { return run(*options); }};
 }
 
 }  // namespace atrous::cli

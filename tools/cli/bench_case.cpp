@@ -142,8 +142,12 @@ BenchCase crf_case(const std::string& text, const std::vector<std::string>& part
     value = static_cast<float>(state >> 8U) / 4194304.0F;  // energies in [0, 4)
   }
   const CrfParams params = parse_crf(parts.size() > 2 ? parts[2] : "");
-  return {[=](int threads) { make_backend(Device{})->set_threads(threads);
-            dense_crf(*unary, photo->view(), params); }, nullptr, {}};
+  return {[=](int threads) {
+            make_backend(Device{})->set_threads(threads);
+            dense_crf(*unary, photo->view(), params);
+          },
+          nullptr,
+          {}};
 }
 
 BenchCase slic_case(const std::string& text, const std::vector<std::string>& parts) {
@@ -151,8 +155,12 @@ BenchCase slic_case(const std::string& text, const std::vector<std::string>& par
   auto photo = std::make_shared<Image>(synthetic_photo(extents[0], extents[1]));
   SlicParams params;
   if (parts.size() > 2) params.superpixels = parse_superpixels(parts[2]);
-  return {[=](int threads) { make_backend(Device{})->set_threads(threads);
-            slic(photo->view(), params); }, nullptr, {}};
+  return {[=](int threads) {
+            make_backend(Device{})->set_threads(threads);
+            slic(photo->view(), params);
+          },
+          nullptr,
+          {}};
 }
 
 }  // namespace

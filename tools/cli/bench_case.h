@@ -15,7 +15,8 @@ inline constexpr std::string_view kCaseHelp =
     "  conv2d:n1h65w65c512:oc512k3d2   input extent : output channels oc, kernel k, stride s, dilation d,\n"
     "                                  groups g (g0: depthwise); padding keeps the extent at stride 1\n"
     "  OP:n1h33w33c256[:KEY=VALUE,...] any operator of configs/schema.md with its keys, e.g.\n"
-    "                                  resize:n1h33w33c256:scale=4 or max_pool:n1h65w65c64:kernel=3,stride=2\n"
+    "                                  resize:n1h33w33c256:scale=4 or "
+    "max_pool:n1h65w65c64:kernel=3,stride=2\n"
     "  crf:500x375x21[:PRESET|KEY=VALUE,...]  the dense CRF on WIDTHxHEIGHTxCLASSES\n"
     "  slic:500x375[:N]                       N superpixels on WIDTHxHEIGHT";
 

@@ -14,7 +14,7 @@
 namespace atrous::cli {
 namespace {
 
-constexpr int kChains = 12;         // enough independent chains to hide the latency of an FMA
+constexpr int kChains = 12;          // enough independent chains to hide the latency of an FMA
 constexpr long kRounds = 2'000'000;  // some 10 ms a run
 constexpr int kRuns = 5;
 
@@ -37,9 +37,9 @@ __attribute__((target("avx512f"))) float avx512_loop(float scale) {
   const __m512 factor = _mm512_set1_ps(scale), term = _mm512_set1_ps(0.5F);
   for (long round = 0; round < kRounds; ++round)
     for (__m512& chain : chains) chain = _mm512_fmadd_ps(chain, factor, term);
-  float sum = 0;
-  for (const __m512& chain : chains) sum += _mm512_reduce_add_ps(chain);
-  return sum;
+  __m512 sum = chains[0];
+  for (const __m512& chain : chains) sum = _mm512_add_ps(sum, chain);
+  return _mm512_cvtss_f32(sum);
 }
 
 __attribute__((target("avx2,fma"))) float avx2_loop(float scale) {
@@ -48,9 +48,9 @@ __attribute__((target("avx2,fma"))) float avx2_loop(float scale) {
   const __m256 factor = _mm256_set1_ps(scale), term = _mm256_set1_ps(0.5F);
   for (long round = 0; round < kRounds; ++round)
     for (__m256& chain : chains) chain = _mm256_fmadd_ps(chain, factor, term);
-  float sum = 0;
-  for (const __m256& chain : chains) sum += _mm256_cvtss_f32(chain);
-  return sum;
+  __m256 sum = chains[0];
+  for (const __m256& chain : chains) sum = _mm256_add_ps(sum, chain);
+  return _mm256_cvtss_f32(sum);
 }
 #endif
 

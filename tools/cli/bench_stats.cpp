@@ -53,8 +53,13 @@ Latency summarise(std::vector<double> milliseconds) {
     return milliseconds[std::max<std::size_t>(rank, 1) - 1];
   };
   const double sum = std::accumulate(milliseconds.begin(), milliseconds.end(), 0.0);
-  return {percentile(0.5),      percentile(0.9),     percentile(0.99), sum / static_cast<double>(count),
-          milliseconds.front(), milliseconds.back(), count};
+  return {percentile(0.5),
+          percentile(0.9),
+          percentile(0.99),
+          sum / static_cast<double>(count),
+          milliseconds.front(),
+          milliseconds.back(),
+          count};
 }
 
 std::string to_text(const Latency& latency) {

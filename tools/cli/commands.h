@@ -5,14 +5,15 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace atrous::cli {
 
-/// A command: its own parser, and what it does once that has parsed its arguments; `run` returns an exit
-/// status. An Error that leaves `run` means that nothing was run.
+/// A command: its own parser, and what it does once that has parsed its arguments; `run` gets the words as
+/// they were typed and returns an exit status. An Error that leaves `run` means that nothing was run.
 struct Command {
   std::shared_ptr<CLI::App> app;
-  std::function<int()> run;
+  std::function<int(const std::vector<std::string>& words)> run;
 };
 
 Command make_segment();

@@ -92,8 +92,7 @@ void print_dot(const Inspection& inspection) {
   fmt::print("digraph \"{}\" {{\n  node [shape=box];\n  \"input\" [label=\"input\\n{}\"];\n",
              inspection.model.config().name, to_string(inspection.plan.input));
   for (const NodeReport& node : inspection.nodes) {
-    fmt::print("  \"{}\" [label=\"{}\\n{}\\n{}\"];\n", node.name, node.name, node.op,
-               to_string(node.output));
+    fmt::print("  \"{}\" [label=\"{}\\n{}\\n{}\"];\n", node.name, node.name, node.op, to_string(node.output));
     for (const std::string& input : node.inputs) fmt::print("  \"{}\" -> \"{}\";\n", input, node.name);
   }
   fmt::print("}}\n");
@@ -160,17 +159,21 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_inspect() {
-  auto app = make_parser("inspect", "Inputs, labels, nodes, shapes, FLOPs, bytes, memory plan, implementations");
+  auto app =
+      make_parser("inspect", "Inputs, labels, nodes, shapes, FLOPs, bytes, memory plan, implementations");
   auto options = std::make_shared<Options>();
-  app->add_option("MODEL", options->model, "a model's name, or a path to its YAML (default: the embedded model)");
-  app->add_flag("--plan", options->plan,
-                "the chosen implementation of each node, why others refused, and its time in one profiled run");
+  app->add_option("MODEL", options->model,
+                  "a model's name, or a path to its YAML (default: the embedded model)");
+  app->add_flag(
+      "--plan", options->plan,
+      "the chosen implementation of each node, why others refused, and its time in one profiled run");
   CLI::Option* dot = app->add_flag("--dot", options->dot, "the graph for Graphviz");
   app->add_flag("--json", options->json, "everything as one JSON document")->excludes(dot);
   app->add_option("--size", options->size, "network input, HEIGHTxWIDTH (default: the config's)");
   options->device.add_to(*app);
-  app->footer("Where the weights file of MODEL is missing, random weights stand in, and standard error says so.");
-  return {app, [options] { return run(*options); }};
+  app->footer(
+      "Where the weights file of MODEL is missing, random weights stand in, and standard error says so.");
+  return {app, [options](const auto&) { return run(*options); }};
 }
 
 }  // namespace atrous::cli

@@ -42,8 +42,9 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   return fmt::format("{}; `atrous {} --help` lists the options", message, app.get_name());
 }
 
-int run_command(const Command& command, std::vector<std::string> arguments) {
-  arguments = fill_optional_values(std::move(arguments), command.app->get_name() == "refine");
+int run_command(const Command& command, const std::vector<std::string>& words) {
+  std::vector<std::string> arguments =
+      fill_optional_values({words.begin() + 1, words.end()}, command.app->get_name() == "refine");
   std::reverse(arguments.begin(), arguments.end());  // the order CLI11 takes them in
   try {
     command.app->parse(arguments);
@@ -54,7 +55,7 @@ int run_command(const Command& command, std::vector<std::string> arguments) {
     say(usage_message(*command.app, error));
     return kNothingRun;
   }
-  return command.run();
+  return command.run(words);
 }
 
 std::string help_text(const std::vector<Command>& commands) {
@@ -87,7 +88,7 @@ int run(const std::vector<std::string>& arguments) {
   std::vector<std::string> names;
   for (const Command& command : commands) {
     names.push_back(command.app->get_name());
-    if (names.back() == name) return run_command(command, {arguments.begin() + 1, arguments.end()});
+    if (names.back() == name) return run_command(command, arguments);
   }
   const std::string near = nearest_word(name, names);
   fail(ErrorCode::invalid_argument, "unknown {} '{}'{}; `atrous --help` lists the commands",

@@ -20,11 +20,16 @@ namespace fs = std::filesystem;
 /// "513x513, stretch" or "native".
 std::string size_text(const InputSpec& input) {
   switch (input.policy) {
-    case SizePolicy::native: return "native";
-    case SizePolicy::stretch: return fmt::format("{}x{}", input.height, input.width);
-    case SizePolicy::fit: return fmt::format("fit {}x{}", input.height, input.width);
-    case SizePolicy::short_side: return fmt::format("short side {}", input.height);
-    case SizePolicy::long_side: return fmt::format("long side {}", input.height);
+    case SizePolicy::native:
+      return "native";
+    case SizePolicy::stretch:
+      return fmt::format("{}x{}", input.height, input.width);
+    case SizePolicy::fit:
+      return fmt::format("fit {}x{}", input.height, input.width);
+    case SizePolicy::short_side:
+      return fmt::format("short side {}", input.height);
+    case SizePolicy::long_side:
+      return fmt::format("long side {}", input.height);
   }
   return {};
 }
@@ -72,7 +77,8 @@ int run(bool json) {
     }
   }
   if (rows.size() == 1 && broken == 0)
-    fail(ErrorCode::not_found, "no models found (ATROUS_MODEL_PATH names folders that hold configs/ and models/)");
+    fail(ErrorCode::not_found,
+         "no models found (ATROUS_MODEL_PATH names folders that hold configs/ and models/)");
   if (!json) fmt::print("{}", format_table(rows));
   return broken > 0 ? kSomeFailed : kDone;
 }
@@ -83,7 +89,7 @@ Command make_models() {
   auto app = make_parser("models", "The models found, with task, labels, input size and measured accuracy");
   auto json = std::make_shared<bool>(false);
   app->add_flag("--json", *json, "a JSON line a model");
-  return {app, [json] { return run(*json); }};
+  return {app, [json](const auto&) { return run(*json); }};
 }
 
 }  // namespace atrous::cli

@@ -14,7 +14,8 @@ std::shared_ptr<const Model> open_model(const std::string& name, const DeviceArg
 
 struct InspectedModel {
   std::shared_ptr<const Model> model;
-  bool random_weights = false;  ///< the weights file is not here: shapes, costs and times are real, labels are not
+  bool random_weights =
+      false;  ///< the weights file is not here: shapes, costs and times are real, labels are not
 };
 /// Opens a model to look at or to time: without its weights file with random weights.
 InspectedModel open_for_inspection(const std::string& name, const DeviceArguments& device);

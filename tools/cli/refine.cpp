@@ -15,8 +15,10 @@
 #include "cli/shares.h"
 #include "cli/terminal.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "image/codec.h"
 #include "image/npy.h"
+#include "image/overlay.h"
 #include "refine/dense_crf.h"
 #include "refine/superpixel.h"
 
@@ -83,6 +85,9 @@ void check_scores(const ScoreMap& scores, const Options& options) {
 }
 
 LabelSet labels_for(const ScoreMap& scores, const Task& task, const Options& options) {
+  if (scores.classes > kIgnore)
+    fail(ErrorCode::bad_file, "{}: has {} classes, but a mask can hold {}", options.scores, scores.classes,
+         kIgnore);
   if (!task.labels) return numbered_labels(scores.classes);
   if (task.labels->size() != scores.classes)
     fail(ErrorCode::bad_file, "{}: has {} classes, but label set '{}' has {}", options.scores, scores.classes,
@@ -105,16 +110,14 @@ Refined refine(ScoreMap scores, const ImageView& image, const Task& task, const 
     result.probabilities = dense_crf(unary, image, *task.crf);
     result.crf_ms = timer.milliseconds();
   } else {
-    result.probabilities = kind == "probs"
-                               ? std::move(scores)
-                               : softmax_of(std::move(scores), kind == "logits" ? 1.0F : -1.0F);
+    result.probabilities =
+        kind == "probs" ? std::move(scores) : softmax_of(std::move(scores), kind == "logits" ? 1.0F : -1.0F);
   }
   if (task.superpixels > 0) {
     const Timer timer;
     SlicParams slic_params;
-    slic_params.superpixels =
-        static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(task.superpixels),
-                                               result.probabilities.pixels()));
+    slic_params.superpixels = static_cast<int>(
+        std::min<std::size_t>(static_cast<std::size_t>(task.superpixels), result.probabilities.pixels()));
     result.probabilities = smooth_over_superpixels(result.probabilities, slic(image, slic_params));
     result.superpixels_ms = timer.milliseconds();
   }
@@ -123,14 +126,18 @@ Refined refine(ScoreMap scores, const ImageView& image, const Task& task, const 
 
 void report(const Options& options, const Task& task, const LabelMap& mask, const LabelSet& labels,
             const Refined& refined) {
-  const std::vector<std::int64_t> pixels = count_pixels(mask, labels.size());
+  const std::vector<std::int64_t> pixels = count_pixels(mask);
   if (options.json) {
     nlohmann::ordered_json counts = nlohmann::ordered_json::object();
-    for (std::size_t id = 0; id < pixels.size(); ++id)
+    for (std::size_t id = 0; id < labels.classes.size(); ++id)
       if (pixels[id] > 0) counts[labels.classes[id].name] = pixels[id];
     const nlohmann::ordered_json line{
-        {"image", options.image},  {"scores", options.scores}, {"mask", task.save_mask ? options.output : ""},
-        {"width", mask.width},     {"height", mask.height},    {"classes", labels.size()},
+        {"image", options.image},
+        {"scores", options.scores},
+        {"mask", task.save_mask ? options.output : ""},
+        {"width", mask.width},
+        {"height", mask.height},
+        {"classes", labels.size()},
         {"ms", {{"crf", refined.crf_ms}, {"superpixels", refined.superpixels_ms}}},
         {"pixels", counts}};
     fmt::print("{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
@@ -140,8 +147,8 @@ void report(const Options& options, const Task& task, const LabelMap& mask, cons
 }
 
 void process(const Options& options, const Task& task) {
-  const Image image = decode_image(fs::path(options.image));
-  ScoreMap scores = read_npy_scores(options.scores);
+  const Image image = load_image(options.image);
+  ScoreMap scores = load_npy(options.scores);
   if (scores.width != image.width || scores.height != image.height)
     fail(ErrorCode::bad_file, "{}: its scores are {}x{} (width x height), but {} is {}x{}", options.scores,
          scores.width, scores.height, options.image, image.width, image.height);
@@ -149,9 +156,9 @@ void process(const Options& options, const Task& task) {
   const LabelSet labels = labels_for(scores, task, options);
   const Refined refined = refine(std::move(scores), image.view(), task, options.kind);
   const LabelMap mask = argmax(refined.probabilities);
-  if (task.save_mask) write_mask_png(options.output, mask, labels);
+  if (task.save_mask) write_file(options.output, encode_mask(mask, labels));
   if (task.save_probs)
-    write_npy_probabilities(fs::path(options.output).replace_extension(".probs.npy"), refined.probabilities);
+    write_file(fs::path(options.output).replace_extension(".probs.npy"), encode_npy(refined.probabilities));
   report(options, task, mask, labels, refined);
 }
 
@@ -183,7 +190,8 @@ Command make_refine() {
       ->check(CLI::IsMember({"probs", "logits", "unary"}))
       ->capture_default_str();
   options->refine.add_to(*app, true);
-  app->add_option("--save", options->save, "mask, probs; comma separated; probs land beside m.png as m.probs.npy")
+  app->add_option("--save", options->save,
+                  "mask, probs; comma separated; probs land beside m.png as m.probs.npy")
       ->capture_default_str();
   app->add_option("--labels", options->labels,
                   "label set for palette and names, a name or a YAML (default: VOC colours)");
@@ -194,9 +202,10 @@ Command make_refine() {
   app->add_flag("-q,--quiet", options->quiet, "say nothing but errors");
   app->footer(
       "Without --crf and --superpixels the dense CRF runs with its default preset.\n"
-      "CRF keys: iterations, gaussian_sxy, gaussian_weight, bilateral_sxy, bilateral_srgb, bilateral_weight,\n"
+      "CRF keys: iterations, gaussian_sxy, gaussian_weight, bilateral_sxy, bilateral_srgb, "
+      "bilateral_weight,\n"
       "normalization (none, before, after, symmetric).");
-  return {app, [options] { return run(*options); }};
+  return {app, [options](const auto&) { return run(*options); }};
 }
 
 }  // namespace atrous::cli

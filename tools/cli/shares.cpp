@@ -5,17 +5,12 @@
 
 #include <algorithm>
 #include <numeric>
+#include <vector>
 
 namespace atrous::cli {
 
-std::vector<std::int64_t> count_pixels(const LabelMap& labels, int classes) {
-  std::vector<std::int64_t> pixels(static_cast<std::size_t>(classes));
-  for (std::uint8_t id : labels.ids)
-    if (id < pixels.size()) ++pixels[id];
-  return pixels;
-}
-
 std::string shares_text(std::span<const std::int64_t> pixels, const LabelSet& labels) {
+  pixels = pixels.first(std::min(pixels.size(), labels.classes.size()));
   std::vector<std::size_t> order(pixels.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),

@@ -38,7 +38,10 @@ std::string short_number(double value, std::string_view unit) {
     value /= 1000;
     ++prefix;
   }
-  const int digits = prefix == 0 && value == std::floor(value) ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  const int digits = prefix == 0 && value == std::floor(value) ? 0
+                     : value < 9.995                           ? 2
+                     : value < 99.95                           ? 1
+                                                               : 0;
   std::string result = fmt::format("{:.{}f}", value, digits);
   if (prefix > 0 || !unit.empty()) result += fmt::format(" {}{}", kPrefixes[prefix], unit);
   return result;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/codec.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstring>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "image/sniff.h"
+
+namespace atrous {
+namespace {
+
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;
+
+cv::Mat borrow(const ImageView& image) {
+  return {image.height, image.width, CV_8UC3, const_cast<std::uint8_t*>(image.data),
+          static_cast<std::size_t>(image.stride)};
+}
+
+std::vector<std::byte> encode(const ImageView& image, const char* extension,
+                              const std::vector<int>& options) {
+  cv::Mat bgr;
+  cv::cvtColor(borrow(image), bgr, cv::COLOR_RGB2BGR);
+  std::vector<unsigned char> bytes;
+  if (!cv::imencode(extension, bgr, bytes, options))
+    fail(ErrorCode::internal, "{} cannot be encoded", extension);
+  const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+  return {begin, begin + bytes.size()};
+}
+
+}  // namespace
+
+Image decode_image(std::span<const std::byte> file, const std::string& name) {
+  const ImageHeader header = sniff(file, name);
+  if (header.width < 1 || header.height < 1)
+    fail(ErrorCode::bad_file, "{}: has no pixels ({}x{})", name, header.width, header.height);
+  if (header.width > kMostPixels / header.height)
+    fail(ErrorCode::bad_file, "{}: claims {}x{} pixels, more than the limit of {}", name, header.width,
+         header.height, kMostPixels);
+  cv::Mat bgr;
+  try {
+    const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1, const_cast<std::byte*>(file.data()));
+    bgr = cv::imdecode(bytes, cv::IMREAD_COLOR);
+  } catch (const cv::Exception&) {
+    bgr.release();
+  }
+  if (bgr.empty()) fail(ErrorCode::bad_file, "{}: is a broken {} file", name, header.format);
+  Image image{bgr.cols, bgr.rows, std::vector<std::uint8_t>(bgr.total() * 3)};
+  cv::Mat rgb(bgr.rows, bgr.cols, CV_8UC3, image.rgb.data());
+  cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
+  return image;
+}
+
+Image load_image(const std::filesystem::path& file) { return decode_image(read_file(file), file.string()); }
+
+bool has_image_extension(const std::filesystem::path& file) {
+  std::string extension = file.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  constexpr std::array<std::string_view, 7> kKnown = {".jpg", ".jpeg", ".png", ".webp",
+                                                      ".tif", ".tiff", ".bmp"};
+  return std::find(kKnown.begin(), kKnown.end(), extension) != kKnown.end();
+}
+
+std::vector<std::byte> encode_png(const ImageView& image) { return encode(image, ".png", {}); }
+std::vector<std::byte> encode_jpeg(const ImageView& image) {
+  return encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, 92});
+}
+
+}  // namespace atrous

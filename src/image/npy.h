@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <vector>
+
+#include "core/image.h"
+
+namespace atrous {
+
+/// Reads NumPy's format: [classes, height, width], float32 or float16, C order. The header is not trusted.
+/// Throws Error{not_found | bad_file}.
+ScoreMap load_npy(const std::filesystem::path& file);
+
+/// float16 [classes, height, width] in NumPy's format, version 1.0.
+std::vector<std::byte> encode_npy(const ScoreMap& scores);
+
+}  // namespace atrous

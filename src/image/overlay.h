@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "config/labels.h"
+#include "core/image.h"
+
+namespace atrous {
+
+/// The photo with its classes over it (class 0, the background, stays as it is), thin outlines between
+/// classes, and a legend of the classes present with their share of the pixels, on a band at the right.
+Image overlay(const ImageView& photo, const LabelMap& labels, const LabelSet& set);
+
+/// Every pixel in its class's colour.
+Image color_map(const LabelMap& labels, const LabelSet& set);
+
+/// Pixels of each id, 256 of them.
+std::vector<std::int64_t> count_pixels(const LabelMap& labels);
+
+}  // namespace atrous

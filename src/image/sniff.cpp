@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/sniff.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace atrous {
+namespace {
+
+/// The bytes of a file with reads that fail clearly past its end.
+class Bytes {
+ public:
+  Bytes(std::span<const std::byte> data, const std::string& name) : data_(data), name_(name) {}
+
+  std::size_t size() const { return data_.size(); }
+  bool starts_with(std::string_view text, std::size_t at = 0) const {
+    return data_.size() >= at + text.size() && std::memcmp(data_.data() + at, text.data(), text.size()) == 0;
+  }
+  std::uint32_t byte(std::size_t at) const {
+    if (at >= data_.size()) fail(ErrorCode::bad_file, "{}: is cut short", name_);
+    return static_cast<std::uint32_t>(data_[at]);
+  }
+  std::uint32_t big(std::size_t at, std::size_t count) const {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < count; ++i) value = value << 8U | byte(at + i);
+    return value;
+  }
+  std::uint32_t little(std::size_t at, std::size_t count) const {
+    std::uint32_t value = 0;
+    for (std::size_t i = count; i-- > 0;) value = value << 8U | byte(at + i);
+    return value;
+  }
+  [[noreturn]] void complain(std::string_view reason) const {
+    fail(ErrorCode::bad_file, "{}: {}", name_, reason);
+  }
+
+ private:
+  std::span<const std::byte> data_;
+  const std::string& name_;
+};
+
+/// Segments up to the frame header give the extent; the end-of-image marker must follow somewhere.
+ImageHeader sniff_jpeg(const Bytes& file) {
+  ImageHeader header{"JPEG"};
+  for (std::size_t at = 2; header.height == 0;) {
+    while (file.byte(at) == 0xff && file.byte(at + 1) == 0xff) ++at;
+    if (file.byte(at) != 0xff) file.complain("is a broken JPEG file");
+    const std::uint32_t marker = file.byte(at + 1), length = file.big(at + 2, 2);
+    if (marker == 0xd9 || marker == 0xda || length < 2) file.complain("is a broken JPEG file");
+    const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+    if (frame) {
+      header.height = file.big(at + 5, 2), header.width = file.big(at + 7, 2);
+      if (header.height == 0) file.complain("has no pixels");
+    }
+    at += 2 + length;
+  }
+  for (std::size_t at = file.size(); at-- > 2;)
+    if (file.byte(at) == 0xd9 && file.byte(at - 1) == 0xff) return header;
+  file.complain("is cut short (a JPEG without its end)");
+}
+
+ImageHeader sniff_png(const Bytes& file) {
+  const ImageHeader header{"PNG", file.big(16, 4), file.big(20, 4)};
+  for (std::size_t at = 8; !file.starts_with("IEND", at + 4);) at += std::size_t{12} + file.big(at, 4);
+  return header;
+}
+
+ImageHeader sniff_webp(const Bytes& file) {
+  if (file.size() < std::size_t{8} + file.little(4, 4)) file.complain("is cut short");
+  if (file.starts_with("VP8X", 12)) return {"WebP", file.little(24, 3) + 1, file.little(27, 3) + 1};
+  if (file.starts_with("VP8L", 12)) {
+    const std::uint32_t bits = file.little(21, 4);
+    return {"WebP", (bits & 0x3fffU) + 1, (bits >> 14U & 0x3fffU) + 1};
+  }
+  return {"WebP", file.little(26, 2) & 0x3fffU, file.little(28, 2) & 0x3fffU};
+}
+
+ImageHeader sniff_bmp(const Bytes& file) {
+  const auto height = static_cast<std::int32_t>(file.little(22, 4));
+  return {"BMP", static_cast<std::int32_t>(file.little(18, 4)), height < 0 ? -std::int64_t{height} : height};
+}
+
+/// Tags 256 and 257 of the first directory.
+ImageHeader sniff_tiff(const Bytes& file) {
+  const bool big = file.starts_with("MM");
+  auto number = [&](std::size_t at, std::size_t count) {
+    return big ? file.big(at, count) : file.little(at, count);
+  };
+  ImageHeader header{"TIFF"};
+  const std::size_t directory = number(4, 4);
+  for (std::uint32_t i = 0; i < number(directory, 2); ++i) {
+    const std::size_t entry = directory + 2 + std::size_t{12} * i;
+    const std::uint32_t tag = number(entry, 2), value = number(entry + 8, number(entry + 2, 2) == 3 ? 2 : 4);
+    if (tag == 256) header.width = value;
+    if (tag == 257) header.height = value;
+  }
+  return header;
+}
+
+}  // namespace
+
+ImageHeader sniff(std::span<const std::byte> data, const std::string& name) {
+  using namespace std::string_view_literals;
+  const Bytes file(data, name);
+  if (data.empty()) file.complain("is empty");
+  if (data.size() > (std::size_t{1} << 30U)) file.complain("is larger than 1 GiB");
+  if (file.starts_with("\xff\xd8\xff"sv)) return sniff_jpeg(file);
+  if (file.starts_with("\x89PNG\r\n\x1a\n"sv)) return sniff_png(file);
+  if (file.starts_with("RIFF") && file.starts_with("WEBP", 8)) return sniff_webp(file);
+  if (file.starts_with("BM")) return sniff_bmp(file);
+  if (file.starts_with("II*\0"sv) || file.starts_with("MM\0*"sv)) return sniff_tiff(file);
+  file.complain("is no JPEG, PNG, WebP, TIFF or BMP image");
+}
+
+}  // namespace atrous

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/batch.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/stopwatch.h"
+#include "image/codec.h"
+#include "image/npy.h"
+#include "image/overlay.h"
+#include "pipeline/bounded_queue.h"
+
+namespace atrous {
+namespace {
+
+/// One image on its way through the stages.
+struct Job {
+  std::size_t index = 0;
+  Image photo;
+  SegmentResult result;
+  std::string error;
+};
+
+class Batch {
+ public:
+  Batch(std::shared_ptr<const Model> model, const SegmentOptions& segment, const BatchOptions& options,
+        const std::vector<InputFile>& inputs, const std::function<void(const ImageOutcome&)>& finished,
+        std::stop_token stop)
+      : model_(std::move(model)),
+        segment_(segment),
+        options_(options),
+        inputs_(inputs),
+        finished_(finished),
+        stop_(std::move(stop)),
+        decoded_(static_cast<std::size_t>(options.workers * options.batch + 1)),
+        segmented_(static_cast<std::size_t>(2 * options.workers * options.batch)) {
+    segment_.want_probabilities = options.save.probs;
+    const int threads = segment.threads > 0 ? segment.threads : model_->backend().default_threads();
+    segment_.threads = std::max(1, threads / options.workers);
+  }
+
+  BatchSummary run() {
+    std::vector<Segmenter>
+        segmenters;  // made here, so that options that make no sense fail before anything runs
+    for (int i = 0; i < options_.workers; ++i) segmenters.emplace_back(model_, segment_);
+    std::jthread decoder([this] { decode_all(); });
+    std::jthread encoder([this] { encode_all(); });
+    {
+      std::vector<std::jthread> workers;
+      for (Segmenter& segmenter : segmenters)
+        workers.emplace_back([this, &segmenter] { segment_all(segmenter); });
+    }
+    segmented_.close();
+    encoder.join();
+    return summary_;
+  }
+
+ private:
+  /// Runs `work`; what it throws becomes the job's error.
+  template <typename Work>
+  static void guarded(Job& job, const Work& work) {
+    if (!job.error.empty()) return;
+    try {
+      work();
+    } catch (const Error& error) {
+      job.error = error.message();
+    } catch (const std::exception& error) {  // bad_alloc and what libraries throw
+      job.error = error.what();
+    }
+  }
+
+  void decode_all() {
+    for (std::size_t i = 0; i < inputs_.size() && !stop_.stop_requested() && !failed_fast_; ++i) {
+      Job job{i, {}, {}, {}};
+      Stopwatch watch;
+      guarded(job, [&] { job.photo = load_image(inputs_[i].file); });
+      job.result.times.decode = watch.lap();
+      decoded_.push(std::move(job));
+    }
+    decoded_.close();
+  }
+
+  void segment_all(Segmenter& segmenter) {
+    while (true) {
+      std::vector<Job> jobs = decoded_.pop(static_cast<std::size_t>(options_.batch));
+      if (jobs.empty()) return;
+      segment_group(segmenter, jobs);
+      for (Job& job : jobs) segmented_.push(std::move(job));
+    }
+  }
+
+  /// Together where that works; one by one where it does not, so that a failure has its own image.
+  static void segment_group(Segmenter& segmenter, std::vector<Job>& jobs) {
+    std::vector<Job*> good;
+    for (Job& job : jobs)
+      if (job.error.empty()) good.push_back(&job);
+    auto take = [](Job& job, SegmentResult result) {
+      result.times.decode = job.result.times.decode;
+      job.result = std::move(result);
+    };
+    if (good.size() > 1) {
+      std::vector<ImageView> views;
+      for (const Job* job : good) views.push_back(job->photo.view());
+      try {
+        std::vector<SegmentResult> results = segmenter.run(views);
+        for (std::size_t i = 0; i < good.size(); ++i) take(*good[i], std::move(results[i]));
+        return;
+      } catch (const std::exception&) {
+      }
+    }
+    for (Job* job : good) guarded(*job, [&] { take(*job, segmenter.run(job->photo.view())); });
+  }
+
+  void encode_all() {
+    std::map<std::size_t, Job> waiting;  // the order of the inputs
+    std::size_t next = 0;
+    while (true) {
+      std::vector<Job> jobs = segmented_.pop(1);
+      if (jobs.empty()) return;
+      waiting.emplace(jobs[0].index, std::move(jobs[0]));
+      for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(++next)) {
+        finish(it->second);
+        waiting.erase(it);
+      }
+    }
+  }
+
+  void save(const Job& job) const {
+    const LabelSet& labels = model_->labels();
+    const std::string base = (options_.folder / inputs_[job.index].stem).string();
+    if (options_.save.overlay)
+      write_file(base + ".overlay.jpg",
+                 encode_jpeg(overlay(job.photo.view(), job.result.labels, labels).view()));
+    if (options_.save.color)
+      write_file(base + ".color.png", encode_png(color_map(job.result.labels, labels).view()));
+    if (options_.save.probs) write_file(base + ".probs.npy", encode_npy(job.result.probabilities));
+    if (options_.save.mask) write_file(base + ".png", encode_mask(job.result.labels, labels));
+  }
+
+  void finish(Job& job) {
+    Stopwatch watch;
+    guarded(job, [&] { save(job); });
+    job.result.times.encode = watch.lap();
+    const std::string file = inputs_[job.index].file.string();
+    if (!job.error.empty() && job.error.find(file) == std::string::npos) job.error = file + ": " + job.error;
+    ImageOutcome outcome{file, job.error, job.photo.width, job.photo.height, {}, job.result.times};
+    if (job.error.empty()) outcome.pixels = count_pixels(job.result.labels);
+    ++(job.error.empty() ? summary_.done : summary_.failed);
+    if (!job.error.empty() && options_.fail_fast) failed_fast_ = true;
+    summary_.stopped = stop_.stop_requested() || failed_fast_;
+    finished_(outcome);
+  }
+
+  std::shared_ptr<const Model> model_;
+  SegmentOptions segment_;
+  const BatchOptions& options_;
+  const std::vector<InputFile>& inputs_;
+  const std::function<void(const ImageOutcome&)>& finished_;
+  std::stop_token stop_;
+  BoundedQueue<Job> decoded_, segmented_;
+  std::atomic<bool> failed_fast_{false};
+  BatchSummary summary_;
+};
+
+}  // namespace
+
+BatchSummary run_batch(std::shared_ptr<const Model> model, const SegmentOptions& segment,
+                       const BatchOptions& options, const std::vector<InputFile>& inputs,
+                       const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop) {
+  if (options.workers < 1 || options.batch < 1)
+    fail(ErrorCode::invalid_argument, "workers and batch must be at least 1");
+  return Batch(std::move(model), segment, options, inputs, finished, std::move(stop)).run();
+}
+
+}  // namespace atrous

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <vector>
+
+#include "pipeline/inputs.h"
+#include "pipeline/segmenter.h"
+
+namespace atrous {
+
+/// Which files to write for an image.
+struct SaveOptions {
+  bool mask = true, overlay = false, color = false, probs = false;
+};
+
+struct BatchOptions {
+  std::filesystem::path folder;  ///< outputs: FOLDER/STEM.png, .overlay.jpg, .color.png, .probs.npy
+  SaveOptions save;
+  int workers = 1;  ///< images (groups of `batch`) in the network at the same time; they share the threads
+  int batch = 1;    ///< images a run of the network
+  bool fail_fast = false;  ///< stop after the first failure
+};
+
+/// What became of one image.
+struct ImageOutcome {
+  std::filesystem::path file;
+  std::string error;  ///< "" = done
+  int width = 0, height = 0;
+  std::vector<std::int64_t> pixels;  ///< of each id
+  StageTimes times;
+};
+
+struct BatchSummary {
+  std::size_t done = 0, failed = 0;
+  bool stopped = false;  ///< by the token or fail_fast: the rest was not started
+};
+
+/// Decodes, segments and encodes as a pipeline with bounded queues. A broken image fails alone. `finished` is
+/// called for every started image in the order of `inputs`, one call at a time. Outputs do not depend on
+/// workers, batch or threads.
+BatchSummary run_batch(std::shared_ptr<const Model> model, const SegmentOptions& segment,
+                       const BatchOptions& options, const std::vector<InputFile>& inputs,
+                       const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop = {});
+
+}  // namespace atrous

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace atrous {
+
+/// An image to work on, and the path of its outputs relative to the output folder, without extension.
+struct InputFile {
+  std::filesystem::path file;
+  std::filesystem::path stem;
+};
+
+/// Images, folders (their sub-folders too with `recurse`; sub-folders are kept in the stem), globs (* ? [])
+/// and @lists of files, in sorted order within each. Where two inputs have one stem, the later ones keep
+/// their extension in it
+/// ("a.png" beside "a.jpg"), then get a number. Throws Error{not_found | invalid_argument} where an input is
+/// missing or has no images.
+std::vector<InputFile> list_inputs(const std::vector<std::string>& inputs, bool recurse);
+
+}  // namespace atrous

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/model.h"
+
+#include <algorithm>
+
+#include "config/model_path.h"
+#include "config/safetensors.h"
+#include "graph/builder.h"
+
+namespace atrous {
+namespace {
+
+void check_precision(const std::string& precision, Device device) {
+  constexpr std::string_view kKnown[] = {"auto", "fp32", "fp16", "bf16", "int8"};
+  if (std::find(std::begin(kKnown), std::end(kKnown), precision) == std::end(kKnown))
+    fail(ErrorCode::invalid_argument, "precision must be auto, fp32, fp16, bf16 or int8, not '{}'",
+         precision);
+  if (precision != "auto" && precision != "fp32")
+    fail(ErrorCode::unsupported, "precision '{}': device {} computes in fp32 (use fp32 or auto)", precision,
+         to_string(device));
+}
+
+std::unique_ptr<WeightSource> open_weights(const ModelConfig& config, bool random) {
+  if (!config.weights.empty()) return std::make_unique<SafetensorsFile>(config.weights);
+  if (random) return std::make_unique<RandomWeights>(1);
+  if (config.weights_name.empty())
+    fail(ErrorCode::bad_config, "{}: names no 'weights'", config.file.string());
+  fail(ErrorCode::not_found,
+       "{}: its weights '{}' are neither beside it nor in a models/ folder of the model path",
+       config.file.string(), config.weights_name);
+}
+
+}  // namespace
+
+Device parse_device(std::string_view text) {
+  if (text == "auto") return find_devices().front();
+  if (text == "cpu") return {};
+  const auto index =
+      text.starts_with("cuda:") ? parse_integer(text.substr(5)) : std::optional<std::int64_t>(0);
+  if (!text.starts_with("cuda") || (text.size() > 4 && text[4] != ':') || !index || *index < 0 ||
+      *index > 1023)
+    fail(ErrorCode::invalid_argument, "device must be auto, cpu, cuda or cuda:N, not '{}'", text);
+  return {DeviceKind::cuda, static_cast<int>(*index)};
+}
+
+std::shared_ptr<const Model> Model::open(std::string_view name_or_path, const ModelOptions& options) {
+  return std::shared_ptr<const Model>(
+      new Model(load_model_config(find_model(name_or_path), search_folders()), options));
+}
+
+Model::Model(ModelConfig config, const ModelOptions& options) : config_(std::move(config)) {
+  const Device device = parse_device(options.device);
+  check_precision(options.precision, device);
+  std::shared_ptr<const Backend> backend = make_backend(device);
+  const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
+  random_weights_ = config_.weights.empty();
+  const Shape nominal = nominal_input(config_.input);
+  const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights);
+  for (const Node& node : graph.nodes())
+    for (const Constant& constant : node.constants)
+      if (!constant.name.starts_with("running_")) parameters_ += constant.tensor.elements();
+  const Shape output = infer_shapes(graph, nominal)[static_cast<std::size_t>(graph.outputs()[0])];
+  if (output.c != config_.labels.size())
+    fail(ErrorCode::bad_config, "{}: the network makes {} classes but its label set '{}' has {}",
+         config_.file.string(), output.c, config_.labels.name, config_.labels.size());
+  network_ = std::make_shared<Network>(graph, nominal, std::move(backend));
+}
+
+}  // namespace atrous

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "config/model_config.h"
+#include "graph/executor.h"
+
+namespace atrous {
+
+struct ModelOptions {
+  std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
+  std::string precision =
+      "auto";  ///< auto | fp32 | fp16 | bf16 | int8; what the device cannot do is Error{unsupported}
+  bool random_weights = false;  ///< where the weights file is missing (bench, inspect)
+};
+
+/// A model ready to run: config, graph, device and packed weights. Immutable; share it between threads.
+class Model {
+ public:
+  /// `name_or_path`: a name on the model path (config/model_path.h), a path to a YAML, or "" for the embedded
+  /// model.
+  static std::shared_ptr<const Model> open(std::string_view name_or_path, const ModelOptions& options = {});
+
+  const ModelConfig& config() const { return config_; }
+  const LabelSet& labels() const { return config_.labels; }
+  std::shared_ptr<const Network> network() const { return network_; }
+  const Backend& backend() const { return network_->backend(); }
+  bool has_random_weights() const { return random_weights_; }
+  /// Learned numbers: all tensors but the running statistics of batch norms.
+  std::int64_t parameters() const { return parameters_; }
+
+ private:
+  Model(ModelConfig config, const ModelOptions& options);
+  ModelConfig config_;
+  std::shared_ptr<const Network> network_;
+  bool random_weights_ = false;
+  std::int64_t parameters_ = 0;
+};
+
+/// "auto", "cpu", "cuda", "cuda:1". Throws Error{invalid_argument | unsupported}.
+Device parse_device(std::string_view text);
+
+}  // namespace atrous

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "refine/dense_crf.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <cmath>
+#include <random>
+
+#include "core/error.h"
+#include "core/half.h"
+#include "support/npz.h"
+
+namespace atrous {
+namespace {
+
+struct Case {
+  Image image;
+  ScoreMap unary;
+};
+
+Case random_case(int width, int height, int classes, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::uniform_int_distribution<int> color(0, 255);
+  std::uniform_real_distribution<float> energy(0.1F, 4);
+  Case c{{width, height, {}}, {width, height, classes, {}}};
+  for (int i = 0; i < width * height * 3; ++i)
+    c.image.rgb.push_back(static_cast<std::uint8_t>(color(generator)));
+  for (int i = 0; i < width * height * classes; ++i) c.unary.values.push_back(energy(generator));
+  return c;
+}
+
+/// Exact mean field in double precision: every pair of pixels. `kernel(i, j)` is the sum of the weighted
+/// kernels' values.
+std::vector<double> exact_mean_field(const Case& c, const CrfParams& p) {
+  const std::size_t n = c.unary.pixels(), classes = static_cast<std::size_t>(c.unary.classes);
+  struct Kernel {
+    std::vector<double> values, norm;
+    double weight;
+  };
+  std::vector<Kernel> kernels;
+  auto add = [&](double sxy, double srgb, double weight, bool color) {
+    Kernel k{std::vector<double>(n * n), std::vector<double>(n), weight};
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j) {
+        const auto w = static_cast<std::size_t>(c.image.width);
+        const double dx = (static_cast<double>(i % w) - static_cast<double>(j % w)) / sxy;
+        const double dy = (static_cast<double>(i / w) - static_cast<double>(j / w)) / sxy;
+        double d = dx * dx + dy * dy;
+        for (std::size_t ch = 0; color && ch < 3; ++ch)
+          d += std::pow((c.image.rgb[3 * i + ch] - c.image.rgb[3 * j + ch]) / srgb, 2);
+        k.values[i * n + j] = std::exp(-d / 2);
+        k.norm[i] += k.values[i * n + j];
+      }
+    kernels.push_back(k);
+  };
+  for (const auto& g : p.gaussian) add(g.sxy, 1, g.weight, false);
+  for (const auto& b : p.bilateral) add(b.sxy, b.srgb, b.weight, true);
+  std::vector<double> q(n * classes), t(n * classes);
+  auto softmax_all = [&] {
+    for (std::size_t i = 0; i < n; ++i) {
+      double sum = 0;
+      for (std::size_t l = 0; l < classes; ++l) sum += std::exp(t[i * classes + l]);
+      for (std::size_t l = 0; l < classes; ++l) q[i * classes + l] = std::exp(t[i * classes + l]) / sum;
+    }
+  };
+  for (std::size_t i = 0; i < t.size(); ++i) t[i] = -c.unary.values[i];
+  softmax_all();
+  for (int it = 0; it < p.iterations; ++it) {
+    std::vector<double> message(n * classes);
+    for (const Kernel& k : kernels)
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < n; ++j) {
+          double v = k.weight * k.values[i * n + j];
+          if (p.normalization == Normalization::before) v /= k.norm[j];
+          if (p.normalization == Normalization::after) v /= k.norm[i];
+          if (p.normalization == Normalization::symmetric) v /= std::sqrt(k.norm[i] * k.norm[j]);
+          for (std::size_t l = 0; l < classes; ++l) message[i * classes + l] += v * q[j * classes + l];
+        }
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t a = 0; a < classes; ++a) {
+        double pairwise = message[i * classes + a];
+        if (!p.compatibility.empty()) {
+          pairwise = 0;
+          for (std::size_t b = 0; b < classes; ++b)
+            pairwise -= p.compatibility[a * classes + b] * message[i * classes + b];
+        }
+        t[i * classes + a] = pairwise - c.unary.values[i * classes + a];
+      }
+    softmax_all();
+  }
+  return q;
+}
+
+TEST(DenseCrf, AgreesWithTheReferenceLibrary) {
+  ATROUS_SHARED_OR_SKIP(file, "data/crf/crf_a.npz");
+  const auto arrays = test::read_npz(file);
+  const auto& image = arrays.at("image");
+  const auto& reference_q = arrays.at("q");
+  const int height = static_cast<int>(image.shape[0]), width = static_cast<int>(image.shape[1]);
+  const int classes = static_cast<int>(arrays.at("unary").shape[0]);
+  const auto* params = arrays.at("params").as<double>();
+  ASSERT_EQ(arrays.at("params").type, "<f8");
+  CrfParams crf;
+  crf.iterations = static_cast<int>(params[3]);
+  crf.gaussian = {{static_cast<float>(params[4]), static_cast<float>(params[5])}};
+  crf.bilateral = {
+      {static_cast<float>(params[6]), static_cast<float>(params[7]), static_cast<float>(params[8])}};
+  ScoreMap unary{width, height, classes, {}};
+  const std::size_t pixels = unary.pixels();
+  unary.values.resize(pixels * static_cast<std::size_t>(classes));
+  for (std::size_t c = 0; c < static_cast<std::size_t>(classes); ++c)
+    for (std::size_t i = 0; i < pixels; ++i)
+      unary.pixel(i)[c] = arrays.at("unary").as<float>()[c * pixels + i];
+  const ImageView view{image.bytes.data(), width, height, std::ptrdiff_t{3} * width};
+  const ScoreMap q = dense_crf(unary, view, crf);
+  double worst = 0, sum = 0;
+  std::size_t equal = 0;
+  const LabelMap labels = argmax(q);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    std::size_t best = 0;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(classes); ++c) {
+      auto reference = [&](std::size_t k) {
+        return half_to_float(reference_q.as<std::uint16_t>()[k * pixels + i]);
+      };
+      if (reference(c) > reference(best)) best = c;
+      const double difference = std::abs(q.pixel(i)[c] - reference(c));
+      worst = std::max(worst, difference);
+      sum += difference;
+    }
+    equal += labels.ids[i] == best ? 1 : 0;
+  }
+  EXPECT_GE(static_cast<double>(equal) / static_cast<double>(pixels), 0.999);
+  EXPECT_LE(worst, 0.02);
+  EXPECT_LE(sum / static_cast<double>(pixels * static_cast<std::size_t>(classes)), 0.001);
+}
+
+class Normalizations : public testing::TestWithParam<Normalization> {};
+
+/// The lattice approximates the Gaussian, so the tolerance is that of a filter, not of arithmetic.
+TEST_P(Normalizations, ApproximatesExactMeanField) {
+  Case c = random_case(14, 11, 3, 5);
+  for (std::size_t i = 0; i < c.image.rgb.size(); ++i)
+    c.image.rgb[i] = static_cast<std::uint8_t>(40 + i / 3 % 14 * 8);
+  CrfParams p;
+  p.iterations = 3;
+  p.gaussian = {{3, GetParam() == Normalization::none ? 0.06F : 1.0F}};
+  p.bilateral = {{8, 40, GetParam() == Normalization::none ? 0.03F : 2.0F}};
+  p.normalization = GetParam();
+  const std::vector<double> exact = exact_mean_field(c, p);
+  const ScoreMap q = dense_crf(c.unary, c.image.view(), p);
+  double sum = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) sum += std::abs(exact[i] - q.values[i]);
+  EXPECT_LT(sum / static_cast<double>(exact.size()), 0.03);
+  const ScoreMap plain = softmax_of(c.unary, -1);
+  double moved = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) moved += std::abs(exact[i] - plain.values[i]);
+  EXPECT_GT(moved, 2 * sum) << "the pairwise terms must matter for this test to mean something";
+}
+INSTANTIATE_TEST_SUITE_P(All, Normalizations,
+                         testing::Values(Normalization::none, Normalization::before, Normalization::after,
+                                         Normalization::symmetric));
+
+TEST(DenseCrf, WithoutPairwiseTermsIsTheUnary) {
+  const Case c = random_case(20, 15, 4, 2);
+  CrfParams p = parse_crf("gaussian_weight=0,bilateral_weight=0");
+  EXPECT_EQ(dense_crf(c.unary, c.image.view(), p).values, softmax_of(c.unary, -1).values);
+}
+
+TEST(DenseCrf, PottsMatrixEqualsPotts) {
+  const Case c = random_case(24, 18, 3, 3);
+  CrfParams potts = parse_crf("deeplab-v1"), matrix = potts;
+  matrix.compatibility = {0, 1, 1, 1, 0, 1, 1, 1, 0};
+  const ScoreMap a = dense_crf(c.unary, c.image.view(), potts),
+                 b = dense_crf(c.unary, c.image.view(), matrix);
+  for (std::size_t i = 0; i < a.values.size(); ++i) ASSERT_NEAR(a.values[i], b.values[i], 2e-3);
+}
+
+TEST(DenseCrf, DoesNotDependOnThreads) {
+  const Case c = random_case(70, 61, 5, 4);
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  const ScoreMap one = dense_crf(c.unary, c.image.view(), parse_crf(""));
+  for (int threads : {2, 3}) {
+    omp_set_num_threads(threads);
+    EXPECT_EQ(dense_crf(c.unary, c.image.view(), parse_crf("")).values, one.values) << threads << " threads";
+  }
+  omp_set_num_threads(before);
+}
+
+TEST(DenseCrf, TakesTheSmallestImages) {
+  for (auto [width, height] : {std::pair(1, 1), std::pair(1, 9), std::pair(9, 1)})
+    for (int classes : {1, 2}) {
+      const Case c = random_case(width, height, classes, 6);
+      const ScoreMap q = dense_crf(c.unary, c.image.view(), parse_crf(""));
+      for (std::size_t i = 0; i < q.pixels(); ++i) {
+        float sum = 0;
+        for (int l = 0; l < classes; ++l) sum += q.pixel(i)[l];
+        EXPECT_NEAR(sum, 1, 1e-5);
+      }
+    }
+}
+
+TEST(DenseCrf, RefusesWhatMakesNoSense) {
+  Case c = random_case(5, 4, 2, 7);
+  Case other = random_case(4, 5, 2, 7);
+  EXPECT_THROW(dense_crf(c.unary, other.image.view(), parse_crf("")), Error);
+  c.unary.values[3] = NAN;
+  EXPECT_THROW(dense_crf(c.unary, c.image.view(), parse_crf("")), Error);
+}
+
+TEST(CrfParams, ParsesPresetsAndKeys) {
+  const CrfParams v1 = parse_crf("deeplab-v1");
+  EXPECT_EQ(v1.gaussian[0].sxy, 3);
+  EXPECT_EQ(v1.bilateral[0].sxy, 50);
+  EXPECT_EQ(v1.bilateral[0].srgb, 10);
+  EXPECT_EQ(v1.bilateral[0].weight, 5);
+  const CrfParams mixed = parse_crf("kk,iterations=3,normalization=after");
+  EXPECT_EQ(mixed.iterations, 3);
+  EXPECT_EQ(mixed.bilateral[0].srgb, 20);
+  EXPECT_EQ(mixed.normalization, Normalization::after);
+  for (const char* bad : {"deeplab-v3", "iterations=-1", "iterations=2.5", "gaussian_sxy=0",
+                          "bilateral_weight=nan", "foo=1", "kk,deeplab-v1", "normalization=all"})
+    EXPECT_THROW(parse_crf(bad), Error) << bad;
+}
+
+}  // namespace
+}  // namespace atrous
