@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "backend/backend.h"
+#include "bench_case.h"
+#include "commands.h"
+#include "core/error.h"
+#include "core/stopwatch.h"
+#include "model_run.h"
+#include "options.h"
+
+namespace atrous::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Arguments {
+  ModelArguments model;
+  std::string size, bench_case;
+  int batch = 1, iterations = 30;
+  double seconds = 20;
+  bool nodes = false, json = false;
+};
+
+struct Timings {
+  std::vector<double> milliseconds;  ///< sorted
+  double at(double share) const {
+    return milliseconds[static_cast<std::size_t>(
+        std::min<double>(std::floor(share * static_cast<double>(milliseconds.size())),
+                         static_cast<double>(milliseconds.size() - 1)))];
+  }
+};
+
+/// Runs once to warm up, then until either limit is reached.
+Timings measure(const Arguments& arguments, const std::function<double()>& run) {
+  run();
+  Timings timings;
+  double total = 0;
+  while (static_cast<int>(timings.milliseconds.size()) < arguments.iterations &&
+         total < arguments.seconds * 1e3) {
+    timings.milliseconds.push_back(run());
+    total += timings.milliseconds.back();
+  }
+  std::sort(timings.milliseconds.begin(), timings.milliseconds.end());
+  return timings;
+}
+
+Json report(const Timings& t, double flops, int batch) {
+  const double median = t.at(0.5);
+  Json result{{"runs", t.milliseconds.size()},
+              {"p50_ms", median},
+              {"p90_ms", t.at(0.9)},
+              {"p99_ms", t.at(0.99)},
+              {"min_ms", t.milliseconds.front()},
+              {"images_per_second", batch * 1e3 / median}};
+  if (flops > 0) result["gflops"] = flops / median / 1e6;
+  return result;
+}
+
+void print(const Arguments& arguments, const std::string& name, Json result) {
+  if (arguments.json) {
+    result["name"] = name;
+    std::cout << result.dump(2) << "\n";
+    return;
+  }
+  std::cout << fmt::format("{}: p50 {:.2f} ms, p90 {:.2f}, p99 {:.2f}, min {:.2f} ({} runs), {:.2f} a second",
+                           name, result["p50_ms"].get<double>(), result["p90_ms"].get<double>(),
+                           result["p99_ms"].get<double>(), result["min_ms"].get<double>(),
+                           result["runs"].get<int>(), result["images_per_second"].get<double>());
+  if (result.contains("gflops")) std::cout << fmt::format(", {:.1f} GFLOP/s", result["gflops"].get<double>());
+  if (result.contains("share_of_peak"))
+    std::cout << fmt::format(", {:.0f} % of the peak {:.0f}", 100 * result["share_of_peak"].get<double>(),
+                             result["peak_gflops"].get<double>());
+  std::cout << "\n";
+}
+
+void add_peak(Json& result, int threads) {
+  const double peak = measure_peak_gflops(threads);
+  result["peak_gflops"] = peak;
+  result["share_of_peak"] = result["gflops"].get<double>() / peak;
+}
+
+int bench_model(const Arguments& arguments) {
+  ModelOptions options = arguments.model.options;
+  options.random_weights = true;
+  const std::shared_ptr<const Model> model = Model::open(arguments.model.model, options);
+  if (model->has_random_weights())
+    std::cerr << "atrous: the weights of " << model->config().name << " are not here; random ones are used\n";
+  const Shape input = parse_size(arguments.size, model->config().input, arguments.batch);
+  Executor executor(model->network(), arguments.model.threads);
+  executor.prepare(input);
+  double flops = 0;
+  for (const Step& step : executor.plan().steps) flops += step.cost.flops;
+  Json result =
+      report(measure(arguments, [&] { return run_on_noise(executor, input); }), flops, arguments.batch);
+  add_peak(result, executor.threads());
+  print(arguments,
+        fmt::format("{} {} on {}, {} threads", model->config().name, to_string(input),
+                    to_string(model->backend().device()), executor.threads()),
+        result);
+  if (!arguments.nodes) return kDone;
+  executor.set_profiling(true);
+  run_on_noise(executor, input);
+  for (std::size_t s = 0; s < executor.plan().steps.size(); ++s) {
+    const Step& step = executor.plan().steps[s];
+    const double ms = executor.step_seconds()[s] * 1e3;
+    std::cout << fmt::format("{:44} {:28} {:9.3f} ms {:9.1f} GFLOP/s\n",
+                             model->network()->graph().node(step.node).name,
+                             std::string(step.implementation) + " " + step.kernel->detail(), ms,
+                             step.cost.flops / std::max(ms, 1e-6) / 1e6);
+  }
+  return kDone;
+}
+
+int bench(const Arguments& arguments) {
+  if (arguments.bench_case.empty()) return bench_model(arguments);
+  if (!arguments.model.model.empty())
+    fail(ErrorCode::invalid_argument, "bench takes a model or a --case, not both");
+  const int threads =
+      arguments.model.threads > 0 ? arguments.model.threads : make_backend({})->default_threads();
+  make_backend({})->set_threads(threads);
+  const BenchCase bench_case = make_bench_case(arguments.bench_case, threads);
+  Json result = report(measure(arguments, bench_case.run), bench_case.flops, 1);
+  if (bench_case.flops > 0) add_peak(result, threads);
+  print(arguments, fmt::format("{}, {} threads", arguments.bench_case, threads), result);
+  return kDone;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Run& run) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("bench", "latency, throughput and times of a model, or of one case");
+  arguments->model.add_to(*command, true);
+  command->add_option("--case", arguments->bench_case,
+                      "conv2d:n1h65w65c512:oc256k3s1d2[:gN], crf:WIDTHxHEIGHTxCLASSES[:PRESET or "
+                      "KEY=VALUE,...] or slic:WIDTHxHEIGHT[:N]");
+  command->add_option("--size", arguments->size, "input extent HxW; default: the config's");
+  command->add_option("--batch", arguments->batch, "images a run")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--iterations", arguments->iterations, "at most so many runs")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--seconds", arguments->seconds, "at most about so long")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  command->add_flag("--nodes", arguments->nodes, "the time of every node too");
+  command->add_flag("--json", arguments->json, "as JSON");
+  command->callback([arguments, &run] { run = [arguments] { return bench(*arguments); }; });
+}
+
+}  // namespace atrous::cli

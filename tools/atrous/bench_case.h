@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace atrous::cli {
+
+/// Something to time without a model. `run` returns the milliseconds of one run.
+struct BenchCase {
+  std::function<double()> run;
+  double flops = 0;  ///< 0: not counted
+};
+
+/// The grammar stands in `atrous bench --help`. Throws Error{invalid_argument}.
+BenchCase make_bench_case(const std::string& text, int threads);
+
+/// Multiply-adds in registers on every thread: what the machine could do, 2 operations each.
+double measure_peak_gflops(int threads);
+
+}  // namespace atrous::cli

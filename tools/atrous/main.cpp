@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <iostream>
+
+#include "backend/backend.h"
+#include "commands.h"
+#include "core/error.h"
+#include "core/value.h"
+
+namespace atrous::cli {
+namespace {
+
+std::string version_text() {
+  std::string text = fmt::format("atrous {}\nbackends:", ATROUS_VERSION);
+  for (const std::string& backend : compiled_backends()) text += " " + backend;
+  for (const Device& device : find_devices())
+    text += fmt::format("\n{}: {}", to_string(device), make_backend(device)->describe());
+  return text;
+}
+
+/// --crf and --superpixels take a value only behind '=', so that a photo after them is a photo.
+std::vector<std::string> normalise(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  for (std::string& word : words)
+    if (word == "--crf" || word == "--superpixels") word += "=default";
+  return {words.rbegin(), words.rend()};  // CLI11 takes a vector back to front
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Segments images with DeepLab and human-parsing networks, refined by a dense CRF and superpixels.",
+      "atrous");
+  app.set_version_flag("--version", version_text, "version, backends compiled in, devices found");
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  Run command;
+  add_segment(app, command);
+  add_refine(app, command);
+  add_eval(app, command);
+  add_inspect(app, command);
+  add_bench(app, command);
+  add_models(app, command);
+  try {
+    app.parse(normalise(argc, argv));
+    return command();
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& error) {
+    std::string message = error.what();
+    for (char& c : message) c = c == '\n' ? ' ' : c;
+    std::cerr << "atrous: " << message << " (--help lists what there is)\n";
+  } catch (const Error& error) {
+    std::cerr << "atrous: " << error.message() << "\n";
+  } catch (const std::bad_alloc&) {
+    std::cerr << "atrous: out of memory\n";
+  } catch (const std::exception& error) {
+    std::cerr << "atrous: " << error.what() << "\n";
+  }
+  return kNothingRun;
+}
+
+}  // namespace
+}  // namespace atrous::cli
+
+int main(int argc, char** argv) { return atrous::cli::run(argc, argv); }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/value.h"
+#include "refine/crf_params.h"
+
+namespace atrous::cli {
+
+void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
+  command.add_option(model_is_positional ? "model" : "-m,--model", model,
+                     "a model's name or a path to its YAML; default: the embedded one");
+  command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command.add_option("--precision", options.precision, "auto, fp32, fp16, bf16 or int8")
+      ->capture_default_str();
+  command.add_option("--threads", threads, "CPU threads; default: all cores")->check(CLI::Range(1, 1024));
+}
+
+void SegmentArguments::add_to(CLI::App& command) {
+  command.add_option("--crf", crf, "dense CRF: --crf, --crf=PRESET, --crf=KEY=VALUE,... or --crf=off");
+  command.add_option("--superpixels", superpixels,
+                     "superpixel smoothing: --superpixels, --superpixels=N or --superpixels=off");
+  command.add_option("--scales", scales, "multi-scale inference, e.g. 0.5,0.75,1");
+  command.add_flag("--flip", flip, "mirrored inference too");
+}
+
+SegmentOptions SegmentArguments::parse(int threads) const {
+  SegmentOptions options;
+  options.threads = threads;
+  options.flip = flip;
+  if (!crf.empty()) options.crf = crf == "default" ? "" : crf;
+  if (!crf.empty() && crf != "off" && crf != "default") parse_crf(crf);
+  if (!superpixels.empty()) options.superpixels = parse_superpixels(superpixels);
+  if (!scales.empty()) {
+    options.scales.clear();
+    for (const std::string& part : split(scales)) {
+      const auto scale = parse_number(part);
+      if (!scale) fail(ErrorCode::invalid_argument, "--scales: '{}' is no number", part);
+      options.scales.push_back(*scale);
+    }
+  }
+  return options;
+}
+
+int parse_superpixels(const std::string& text) {
+  if (text == "default") return kDefaultSuperpixels;
+  if (text == "off") return 0;
+  const auto count = parse_integer(text);
+  if (!count || *count < 1 || *count > 100'000'000)
+    fail(ErrorCode::invalid_argument, "--superpixels: '{}' is neither a number from 1 nor off", text);
+  return static_cast<int>(*count);
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    if (end > begin) parts.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+SaveOptions parse_save(const std::string& list) {
+  SaveOptions save{false, false, false, false};
+  const std::vector<std::string> parts = split(list);
+  if (parts.empty()) fail(ErrorCode::invalid_argument, "--save names nothing");
+  for (const std::string& part : parts) {
+    if (part == "mask")
+      save.mask = true;
+    else if (part == "overlay")
+      save.overlay = true;
+    else if (part == "color")
+      save.color = true;
+    else if (part == "probs")
+      save.probs = true;
+    else if (part == "rle" || part == "polygons")
+      fail(ErrorCode::unsupported,
+           "--save: this version does not write {} (mask, overlay, color and probs it does)", part);
+    else
+      fail(ErrorCode::invalid_argument, "--save: there is no '{}' (mask, overlay, color, probs)", part);
+  }
+  return save;
+}
+
+}  // namespace atrous::cli

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "refine/dense_crf.h"
+
+#include <cmath>
+
+#include "commands.h"
+#include "config/model_path.h"
+#include "config/yaml.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "image/codec.h"
+#include "image/npy.h"
+#include "options.h"
+#include "refine/superpixel.h"
+
+namespace atrous::cli {
+namespace {
+
+struct Arguments {
+  std::string image, scores, mask, kind = "probs", crf, superpixels, save = "mask", labels = "voc";
+};
+
+/// The scores as energies -log p.
+ScoreMap to_unary(ScoreMap scores, const Arguments& arguments) {
+  for (float value : scores.values) {
+    if (!std::isfinite(value)) fail(ErrorCode::bad_file, "{}: holds NaN or infinity", arguments.scores);
+    if (arguments.kind == "probs" && (value < -1e-3F || value > 1.01F))
+      fail(ErrorCode::bad_file, "{}: {} is no probability (say --scores logits or unary)", arguments.scores,
+           value);
+  }
+  if (arguments.kind == "probs") return unary_from_probabilities(std::move(scores));
+  return arguments.kind == "logits" ? unary_from_logits(std::move(scores)) : std::move(scores);
+}
+
+LabelSet find_labels(const std::string& name, int classes) {
+  for (const std::filesystem::path& folder : search_folders())
+    if (std::filesystem::exists(folder / (name + ".yaml"))) {
+      LabelSet set = parse_labels(load_yaml(folder / (name + ".yaml")));
+      return set.size() >= classes ? set : numbered_labels(classes);
+    }
+  fail(ErrorCode::not_found, "label set '{}' is not known", name);
+}
+
+int refine(const Arguments& arguments) {
+  const SaveOptions save = parse_save(arguments.save);
+  if (save.overlay || save.color) fail(ErrorCode::invalid_argument, "--save: refine writes mask and probs");
+  const bool crf = arguments.crf != "off" && (!arguments.crf.empty() || arguments.superpixels.empty());
+  const CrfParams params = parse_crf(arguments.crf == "default" || !crf ? "" : arguments.crf);
+  const int superpixels = arguments.superpixels.empty() ? 0 : parse_superpixels(arguments.superpixels);
+  const Image image = load_image(arguments.image);
+  ScoreMap scores = load_npy(arguments.scores);
+  if (scores.width != image.width || scores.height != image.height)
+    fail(ErrorCode::invalid_argument, "{}: scores of {}x{} (width x height) for the {}x{} image {}",
+         arguments.scores, scores.width, scores.height, image.width, image.height, arguments.image);
+  scores = to_unary(std::move(scores), arguments);
+  scores = crf ? dense_crf(scores, image.view(), params) : softmax_of(std::move(scores), -1);
+  if (superpixels > 0)
+    scores = smooth_over_superpixels(scores,
+                                     slic(image.view(), {std::min(superpixels, image.width * image.height)}));
+  const LabelSet labels = find_labels(arguments.labels, scores.classes);
+  std::filesystem::path probs = arguments.mask;
+  probs.replace_extension(".probs.npy");
+  if (save.probs) write_file(probs, encode_npy(scores));
+  if (save.mask) write_file(arguments.mask, encode_mask(argmax(scores), labels));
+  return kDone;
+}
+
+}  // namespace
+
+void add_refine(CLI::App& app, Run& run) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("refine", "dense CRF and superpixels on anyone's scores");
+  command->add_option("image", arguments->image, "the image")->required();
+  command
+      ->add_option("SCORES.npy", arguments->scores, "NumPy file [classes, height, width], float32 or float16")
+      ->required();
+  command
+      ->add_option("-o,--output", arguments->mask,
+                   "the mask to write; probabilities land beside it as NAME.probs.npy")
+      ->required();
+  command->add_option("--scores", arguments->kind, "what the scores are: probs, logits or unary (-log p)")
+      ->check(CLI::IsMember({"probs", "logits", "unary"}))
+      ->capture_default_str();
+  command->add_option(
+      "--crf", arguments->crf,
+      "--crf=PRESET, --crf=KEY=VALUE,... or --crf=off; on unless only --superpixels is given");
+  command->add_option("--superpixels", arguments->superpixels,
+                      "smooth over about N superpixels after the CRF");
+  command->add_option("--save", arguments->save, "mask, probs; comma separated")->capture_default_str();
+  command->add_option("--labels", arguments->labels, "label set of the palette")->capture_default_str();
+  command->callback([arguments, &run] { run = [arguments] { return refine(*arguments); }; });
+}
+
+}  // namespace atrous::cli

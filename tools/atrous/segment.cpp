@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "image/codec.h"
+#include "image/npy.h"
+#include "image/overlay.h"
+#include "options.h"
+#include "progress.h"
+
+namespace atrous::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Arguments {
+  std::vector<std::string> inputs;
+  std::string folder, save = "mask";
+  ModelArguments model;
+  SegmentArguments segment;
+  BatchOptions batch;
+  bool recurse = false, json = false, quiet = false;
+};
+
+std::stop_source& stop_source() {
+  static std::stop_source source;
+  return source;
+}
+
+/// Ctrl-C: the images in flight are finished; a second one ends the program at once.
+void watch_interrupt() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop_source().request_stop(); };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  stop_source();
+  sigaction(SIGINT, &action, nullptr);
+}
+
+std::string bytes_as_text(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Json describe(const ImageOutcome& outcome, const LabelSet& labels) {
+  const StageTimes& t = outcome.times;
+  auto rounded = [](double ms) { return std::round(ms * 100) / 100; };
+  Json pixels = Json::object();
+  for (std::size_t id = 0; id < labels.classes.size() && !outcome.pixels.empty(); ++id)
+    if (outcome.pixels[id] > 0) pixels[labels.classes[id].name] = outcome.pixels[id];
+  Json line{{"file", outcome.file.string()},
+            {"status", outcome.error.empty() ? "ok" : "failed"},
+            {"width", outcome.width},
+            {"height", outcome.height},
+            {"ms",
+             {{"decode", rounded(t.decode)},
+              {"preprocess", rounded(t.preprocess)},
+              {"network", rounded(t.network)},
+              {"upsample", rounded(t.upsample)},
+              {"crf", rounded(t.crf)},
+              {"superpixels", rounded(t.superpixels)},
+              {"encode", rounded(t.encode)}}},
+            {"pixels", pixels}};
+  if (!outcome.error.empty()) line["error"] = outcome.error;
+  return line;
+}
+
+/// "photo.jpg: hair 3.1%, dress 20.4%", the largest first, without the background.
+std::string summarise(const ImageOutcome& outcome, const LabelSet& labels) {
+  std::vector<std::pair<std::int64_t, std::size_t>> found;
+  std::int64_t total = 0;
+  for (std::size_t id = 0; id < outcome.pixels.size(); ++id) {
+    total += outcome.pixels[id];
+    if (id > 0 && id < labels.classes.size() && outcome.pixels[id] > 0)
+      found.emplace_back(-outcome.pixels[id], id);
+  }
+  std::sort(found.begin(), found.end());
+  std::string text = outcome.file.string() + ":";
+  for (std::size_t i = 0; i < found.size(); ++i)
+    text += fmt::format("{} {} {:.1f}%", i == 0 ? "" : ",", labels.classes[found[i].second].name,
+                        -100.0 * static_cast<double>(found[i].first) / static_cast<double>(total));
+  return found.empty() ? text + " only " + labels.classes[0].name : text;
+}
+
+std::string dump(const Json& line) { return line.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+void write_text(const std::filesystem::path& file, const std::string& text) {
+  write_file(file, std::as_bytes(std::span(text)));
+}
+
+/// One image from stdin; the mask to stdout, or everything into -o under the name "stdin".
+int segment_stdin(const Arguments& arguments, const std::shared_ptr<const Model>& model,
+                  SegmentOptions options) {
+  options.want_probabilities = arguments.batch.save.probs;
+  const Image photo = decode_image(read_file("-"), "stdin");
+  const SegmentResult result = Segmenter(model, options).run(photo.view());
+  const std::vector<std::byte> mask = encode_mask(result.labels, model->labels());
+  std::cout << bytes_as_text(mask) << std::flush;
+  if (!std::cout) fail(ErrorCode::io, "stdout: cannot be written");
+  return kDone;
+}
+
+int segment_files(const Arguments& arguments, const std::shared_ptr<const Model>& model,
+                  const SegmentOptions& options, const std::vector<InputFile>& files) {
+  const LabelSet& labels = model->labels();
+  const std::filesystem::path folder = arguments.batch.folder;
+  write_text(folder / "report.jsonl", "");  // an unwritable folder is found before the work
+  watch_interrupt();
+  Progress progress(files.size(), arguments.quiet);
+  std::string report;
+  const BatchSummary summary = run_batch(
+      model, options, arguments.batch, files,
+      [&](const ImageOutcome& outcome) {
+        const std::string line = dump(describe(outcome, labels));
+        report += line + "\n";
+        progress.clear();
+        if (!outcome.error.empty()) std::cerr << "atrous: " << outcome.error << std::endl;
+        if (arguments.json) std::cout << line << std::endl;
+        if (!arguments.json && !arguments.quiet && outcome.error.empty())
+          std::cout << summarise(outcome, labels) << std::endl;
+        progress.advance();
+      },
+      stop_source().get_token());
+  write_text(folder / "report.jsonl", report);
+  const bool interrupted = stop_source().stop_requested();
+  const Json run{{"version", ATROUS_VERSION},
+                 {"model", model->config().name},
+                 {"device", to_string(model->backend().device())},
+                 {"backend", model->backend().describe()},
+                 {"images", files.size()},
+                 {"done", summary.done},
+                 {"failed", summary.failed},
+                 {"interrupted", interrupted}};
+  write_text(folder / "run.json", run.dump(2) + "\n");
+  if (interrupted) return kInterrupted;
+  return summary.failed > 0 ? kSomeFailed : kDone;
+}
+
+int segment(Arguments& arguments) {
+  arguments.batch.save = parse_save(arguments.save);
+  const SegmentOptions options = arguments.segment.parse(arguments.model.threads);
+  const bool from_stdin =
+      std::find(arguments.inputs.begin(), arguments.inputs.end(), "-") != arguments.inputs.end();
+  if (from_stdin && arguments.inputs.size() > 1)
+    fail(ErrorCode::invalid_argument, "'-' (an image on stdin) must be the only input");
+  const std::vector<InputFile> files =
+      from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
+  const std::shared_ptr<const Model> model = Model::open(arguments.model.model, arguments.model.options);
+  if (!arguments.quiet)
+    std::cerr << "atrous: " << model->config().name << " on " << to_string(model->backend().device()) << " ("
+              << model->backend().describe() << ")\n";
+  if (from_stdin && arguments.folder.empty()) return segment_stdin(arguments, model, options);
+  arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
+  const int status = segment_files(arguments, model, options, files);
+  if (!arguments.quiet) std::cerr << "atrous: results are in " << arguments.batch.folder.string() << "\n";
+  return status;
+}
+
+}  // namespace
+
+void add_segment(CLI::App& app, Run& run) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("segment", "label maps (and more) for images");
+  command->add_option("input", arguments->inputs, "images, folders, quoted globs, @list.txt, or - (stdin)")
+      ->required();
+  command->add_option("-o,--output", arguments->folder,
+                      "folder of the results; default: atrous-out (for - the mask goes to stdout)");
+  command
+      ->add_option("--save", arguments->save, "what to write: mask, overlay, color, probs; comma separated")
+      ->capture_default_str();
+  command->add_flag("-r,--recurse", arguments->recurse, "sub-folders of folders too");
+  arguments->model.add_to(*command, false);
+  arguments->segment.add_to(*command);
+  command->add_option("--batch", arguments->batch.batch, "images of one size a run of the network")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--workers", arguments->batch.workers, "images at the same time; they share the threads")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command->add_flag("--fail-fast", arguments->batch.fail_fast, "stop after the first image that fails");
+  command->add_flag("--json", arguments->json, "a JSON line an image on stdout");
+  command->add_flag("-q,--quiet", arguments->quiet, "failures only");
+  command->callback([arguments, &run] { run = [arguments] { return segment(*arguments); }; });
+}
+
+}  // namespace atrous::cli
