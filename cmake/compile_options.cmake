@@ -2,7 +2,7 @@
 add_library(atrous_options INTERFACE)
 target_compile_features(atrous_options INTERFACE cxx_std_20)
 target_compile_options(atrous_options INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wno-missing-field-initializers
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow>>  # GCC 12 warns about its own headers
   $<$<BOOL:${ATROUS_WERROR}>:-Werror>)
 if(ATROUS_SANITIZE)

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <unordered_map>
-
 #include "backend/cpu/activate.h"
 #include "backend/cpu/kernel_of.h"
 #include "backend/cpu/onednn_compat.h"
@@ -43,11 +41,11 @@ class OnednnConvolutionKernel : public Kernel {
     scratchpad_memory_ = memory(desc.scratchpad_desc(), engine(), DNNL_MEMORY_NONE);
     src_memory_ = memory(desc.src_desc(), engine(), DNNL_MEMORY_NONE);
     dst_memory_ = memory(desc.dst_desc(), engine(), DNNL_MEMORY_NONE);
-    arguments_ = {{DNNL_ARG_SRC, src_memory_},
-                  {DNNL_ARG_WEIGHTS, weights_memory_},
-                  {DNNL_ARG_DST, dst_memory_},
-                  {DNNL_ARG_SCRATCHPAD, scratchpad_memory_}};
-    if (params_.has_bias) arguments_[DNNL_ARG_BIAS] = bias_memory_;
+    arguments_ = {{DNNL_ARG_SRC, src_memory_.get()},
+                  {DNNL_ARG_WEIGHTS, weights_memory_.get()},
+                  {DNNL_ARG_DST, dst_memory_.get()},
+                  {DNNL_ARG_SCRATCHPAD, scratchpad_memory_.get()}};
+    if (params_.has_bias) arguments_.push_back({DNNL_ARG_BIAS, bias_memory_.get()});
   }
 
   std::size_t workspace_bytes() const override {
@@ -71,7 +69,11 @@ class OnednnConvolutionKernel : public Kernel {
     scratchpad_memory_.set_data_handle(workspace);
     src_memory_.set_data_handle(src);
     dst_memory_.set_data_handle(dst);
-    primitive_.execute(stream_, arguments_);
+    // the C function: the C++ one copies its arguments into a vector at every run
+    const dnnl_status_t status = dnnl_primitive_execute(
+        primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()), arguments_.data());
+    if (status != dnnl_success)
+      fail(ErrorCode::internal, "oneDNN: a convolution failed with status {}", static_cast<int>(status));
     if (!activation_fused_)
       parallel_for(dst_.shape.pixels(), [&](std::int64_t i) {
         activate(params_.activation, dst + i * dst_.shape.c, dst + i * dst_.shape.c, dst_.shape.c);
@@ -144,7 +146,7 @@ class OnednnConvolutionKernel : public Kernel {
   std::size_t scratchpad_bytes_ = 0;
   memory weights_memory_, bias_memory_;
   mutable memory src_memory_, dst_memory_, scratchpad_memory_;
-  std::unordered_map<int, memory> arguments_;
+  std::vector<dnnl_exec_arg_t> arguments_;
 };
 
 }  // namespace

@@ -104,8 +104,12 @@ std::unique_ptr<Kernel> prepare_global(const NodeDesc& node, PrepareContext&) {
   return make_global(std::get<Pool2dParams>(node.params).kind, node.inputs[0], node.output);
 }
 
+std::string refuse_global(const NodeDesc& node) {
+  return std::get<Pool2dParams>(node.params).global ? "" : "for the whole map only";
+}
+
 constexpr Implementation kPool[] = {{"window", refuse_windows, prepare_windows},
-                                    {"global", accept_all, prepare_global}};
+                                    {"global", refuse_global, prepare_global}};
 
 std::string refuse_channel_mean(const NodeDesc& node) {
   return std::get<ReduceMeanParams>(node.params).over_hw ? "for means over channels only" : "";

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builder, passes, memory planner, plan and executor, on small networks written as YAML.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "config/modules.h"
+#include "config/yaml.h"
+#include "graph/builder.h"
+#include "graph/executor.h"
+#include "graph/memory_planner.h"
+#include "graph/passes.h"
+#include "support/allocations.h"
+
+namespace atrous {
+namespace {
+
+constexpr const char* kPyramid = R"(
+- {name: stem, op: conv2d, out: 8, kernel: 3, stride: 2}
+- {name: bn, op: batch_norm}
+- {name: relu, op: relu}
+- {name: keep, op: dropout}
+- {name: a, op: conv2d, out: 6, kernel: 3, dilation: 2, input: keep}
+- {name: a_relu, op: relu6}
+- {name: b, op: conv2d, out: 5, kernel: 1, bias: true, input: keep}
+- {name: mean, op: global_average_pool, input: keep}
+- {name: wide, op: resize, like: true, inputs: [mean, keep]}
+- {name: joined, op: concat, inputs: [a_relu, b, wide]}
+- {name: low, op: conv2d, out: 19, kernel: 3, input: keep}
+- {name: sum, op: add, inputs: [low, joined]}
+- {name: act, op: hardswish}
+- {name: scaled, op: mul, scalar: 0.5}
+- {name: unused, op: conv2d, out: 4}
+- {name: again, op: concat, inputs: [act, joined]}
+- {name: depth, op: conv2d, kernel: 3, groups: depthwise, dilation: 3}
+- {name: depth_bn, op: batch_norm}
+- {name: twice, op: mul, scalar: 2}
+- {name: logits, op: conv2d, out: 4, bias: true}
+)";
+
+Graph build(const std::string& yaml, const Shape& input) {
+  const Expansion e = expand_network(parse_yaml(yaml, "net.yaml"), "", Value::map({}), {});
+  return build_graph(e.nodes, e.output, input, RandomWeights(3));
+}
+
+std::vector<float> run(Executor& executor, const Shape& input, unsigned seed = 1) {
+  float* to = executor.prepare(input);
+  std::mt19937 generator(seed);
+  for (std::int64_t i = 0; i < input.elements(); ++i)
+    to[i] = static_cast<float>(generator() % 2000U) / 1000.0F - 1;
+  executor.run();
+  const TensorView out = executor.output();
+  std::vector<float> values;
+  for (std::int64_t p = 0; p < out.desc.shape.pixels(); ++p)
+    for (std::int64_t c = 0; c < out.desc.shape.c; ++c) values.push_back(out.data[p * out.desc.pitch + c]);
+  return values;
+}
+
+std::vector<float> run_with(const Graph& graph, const Shape& input, const PlanOptions& options) {
+  Executor executor(std::make_shared<Network>(graph, input, make_backend({}), options), 2);
+  return run(executor, input);
+}
+
+void expect_near(const std::vector<float>& a, const std::vector<float>& b, float tolerance) {
+  ASSERT_EQ(a.size(), b.size());
+  float largest = 1;
+  for (float v : b) largest = std::max(largest, std::abs(v));
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ASSERT_FALSE(std::isnan(a[i])) << "element " << i;
+    ASSERT_NEAR(a[i], b[i], tolerance * largest) << "element " << i;
+  }
+}
+
+constexpr Shape kInput{1, 21, 25, 3};
+
+class Passes : public testing::TestWithParam<int> {};
+TEST_P(Passes, KeepTheOutputs) {
+  const Graph graph = build(kPyramid, kInput);
+  const PlanOptions plain{false, false, false, false, false};
+  PlanOptions one = plain;
+  bool* const options[] = {&one.fold_batch_norm, &one.fuse, &one.concat_in_place, &one.reuse_memory};
+  *options[GetParam()] = true;
+  one.poison = true;
+  expect_near(run_with(graph, kInput, one), run_with(graph, kInput, plain), 2e-5F);
+}
+INSTANTIATE_TEST_SUITE_P(EachAlone, Passes, testing::Range(0, 4));
+
+TEST(Passes, AllTogetherOnAPoisonedArenaKeepTheOutputs) {
+  const Graph graph = build(kPyramid, kInput);
+  PlanOptions all;
+  all.poison = true;
+  expect_near(run_with(graph, kInput, all), run_with(graph, kInput, {false, false, false, false, false}),
+              2e-5F);
+}
+
+TEST(Passes, LeaveTheNodesTheyShould) {
+  const Graph graph = build(kPyramid, kInput);
+  auto count = [](const Graph& g, OpKind kind) {
+    return std::count_if(g.nodes().begin(), g.nodes().end(), [&](const Node& n) { return n.kind() == kind; });
+  };
+  EXPECT_EQ(count(graph, OpKind::conv2d), 7);
+  EXPECT_EQ(count(drop_dead_nodes(graph), OpKind::conv2d), 6) << "all but 'unused'";
+  EXPECT_EQ(count(drop_identities(graph), OpKind::identity), 0);
+  const Graph folded = fold_affine(drop_identities(graph));
+  EXPECT_EQ(count(folded, OpKind::batch_norm), 0);
+  const Graph fused = fuse_epilogues(folded, kInput);
+  EXPECT_EQ(count(fused, OpKind::activation), 0);
+  EXPECT_EQ(count(fused, OpKind::binary), 0)
+      << "the residual add is part of 'low', the scalar ones of others";
+}
+
+TEST(Passes, DoNotFuseWhatBroadcastsOrIsReadTwice) {
+  const Graph graph = build(R"(
+- {name: a, op: conv2d, out: 4}
+- {name: mean, op: global_average_pool}
+- {name: sum, op: add, inputs: [a, mean]}
+- {name: relu, op: relu, input: a}
+- {name: out, op: concat, inputs: [sum, relu]}
+)",
+                            kInput);
+  const Graph fused = fuse_epilogues(fold_affine(graph), kInput);
+  EXPECT_EQ(fused.size(), graph.size());
+}
+
+TEST(Builder, NamesPlaceNodeAndReason) {
+  auto message = [](const std::string& yaml, const WeightSource& weights = RandomWeights(1)) {
+    try {
+      const Expansion e = expand_network(parse_yaml(yaml, "net.yaml"), "", Value::map({}), {});
+      build_graph(e.nodes, e.output, kInput, weights);
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(message("- {name: a, op: conv3d, out: 4}"),
+            "net.yaml:1: node 'a': unknown operator 'conv3d' (did you mean 'conv2d'?)");
+  EXPECT_EQ(message("- {name: a, op: conv2d, out: 4}\n- {name: b, op: relu, slop: 3}"),
+            "net.yaml:2: node 'b': unknown key 'slop'");
+  EXPECT_EQ(message("- {name: a, op: conv2d}"), "net.yaml:1: node 'a': 'out' is missing");
+  EXPECT_EQ(message("- {name: a, op: conv2d, out: 4, kernel: 99, padding: 0}"),
+            "net.yaml:1: node 'a': a window of 99 elements does not fit into 21 (padding included)");
+  EXPECT_EQ(
+      message("- {name: a, op: conv2d, out: 4, stride: 2}\n- {name: c, op: concat, inputs: [a, input]}"),
+      "net.yaml:2: node 'c': inputs [1,11,13,4] and [1,21,25,3] differ in more than channels");
+  struct Empty : WeightSource {
+    std::optional<TensorRef> find(std::string_view, const std::vector<std::int64_t>&) const override {
+      return std::nullopt;
+    }
+    std::string describe() const override { return "w.safetensors"; }
+  };
+  EXPECT_EQ(message("- {name: a, op: conv2d, out: 4}", Empty()),
+            "net.yaml:1: node 'a': w.safetensors has no tensor 'a.weight'");
+  struct Wrong : WeightSource {
+    float value = 1;
+    std::optional<TensorRef> find(std::string_view name,
+                                  const std::vector<std::int64_t>& dims) const override {
+      std::vector<std::int64_t> other = dims;
+      if (!std::isnan(value)) other.back() += 1;
+      std::size_t count = 1;
+      for (std::int64_t d : other) count *= static_cast<std::size_t>(d);
+      return make_tensor_ref(std::string(name), other, std::vector<float>(count, value));
+    }
+    std::string describe() const override { return "w.safetensors"; }
+  };
+  EXPECT_EQ(
+      message("- {name: a, op: conv2d, out: 4}", Wrong()),
+      "net.yaml:1: node 'a': tensor 'a.weight' of w.safetensors is [4,3,1,2], the node needs [4,3,1,1]");
+  Wrong nan;
+  nan.value = NAN;
+  EXPECT_EQ(message("- {name: a, op: conv2d, out: 4}", nan),
+            "net.yaml:1: node 'a': tensor 'a.weight' of w.safetensors holds NaN or infinity (element 0)");
+}
+
+TEST(MemoryPlanner, NeverOverlapsWhatIsAliveTogether) {
+  std::mt19937 generator(11);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Lifetime> blocks;
+    std::size_t total = 0, peak = 0;
+    for (unsigned i = 0; i < 1 + generator() % 40U; ++i) {
+      const int first = static_cast<int>(generator() % 30U);
+      blocks.push_back({generator() % 5000U, first, first + static_cast<int>(generator() % 10U)});
+      total += (blocks.back().bytes + 63) / 64 * 64;
+    }
+    const MemoryPlan plan = plan_memory(blocks);
+    for (int step = 0; step < 40; ++step) {
+      std::size_t alive = 0;
+      for (const Lifetime& b : blocks) alive += b.first <= step && step <= b.last ? b.bytes : 0;
+      peak = std::max(peak, alive);
+    }
+    EXPECT_GE(plan.arena_bytes, peak);
+    EXPECT_LE(plan.arena_bytes, total);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      EXPECT_EQ(plan.offsets[i] % 64, 0U);
+      EXPECT_LE(plan.offsets[i] + blocks[i].bytes, plan.arena_bytes);
+      for (std::size_t j = 0; j < i; ++j) {
+        const bool together = blocks[i].first <= blocks[j].last && blocks[j].first <= blocks[i].last;
+        const bool overlap = plan.offsets[i] < plan.offsets[j] + blocks[j].bytes &&
+                             plan.offsets[j] < plan.offsets[i] + blocks[i].bytes;
+        EXPECT_FALSE(together && overlap && blocks[i].bytes > 0 && blocks[j].bytes > 0);
+      }
+    }
+  }
+}
+
+TEST(Plan, SharesMemoryAndWritesConcatsInPlace) {
+  const Graph graph = build(kPyramid, kInput);
+  Executor executor(std::make_shared<Network>(graph, kInput, make_backend({})), 1);
+  run(executor, kInput);
+  EXPECT_LT(executor.plan().arena_bytes, executor.plan().unshared_bytes);
+  const Graph& optimised = graph;
+  EXPECT_LT(executor.plan().steps.size(), static_cast<std::size_t>(optimised.size()));
+  for (const Step& step : executor.plan().steps) EXPECT_NE(step.implementation, "");
+}
+
+/// Allocations of one run after the first.
+std::size_t allocations_of_a_run(Executor& executor) {
+  run(executor, kInput);
+  const std::size_t before = test::allocations();
+  executor.prepare(kInput);
+  executor.run();
+  return test::allocations() - before;
+}
+
+TEST(Executor, SecondRunAllocatesNothing) {
+  const Graph graph = build(R"(
+- {name: bn, op: batch_norm}
+- {name: act, op: hardswish}
+- {name: pool, op: max_pool, kernel: 3, stride: 2}
+- {name: up, op: resize, like: true, inputs: [pool, act]}
+- {name: joined, op: concat, inputs: [act, up, input]}
+- {name: mean, op: global_average_pool}
+- {name: sum, op: add, inputs: [joined, mean]}
+- {name: lrn, op: lrn}
+- {name: cut, op: slice, end: 5}
+- {name: pad, op: pad, padding: 2}
+- {name: out, op: softmax}
+)",
+                            kInput);
+  Executor executor(std::make_shared<Network>(graph, kInput, make_backend({})), 1);
+  EXPECT_EQ(allocations_of_a_run(executor), 0U);
+}
+
+/// oneDNN's own execute() makes a table of its arguments; besides that nothing may be allocated.
+TEST(Executor, ConvolutionsAllocateOnlyInsideOnednn) {
+  Executor executor(std::make_shared<Network>(build("- {name: a, op: conv2d, out: 4, bias: true}", kInput),
+                                              kInput, make_backend({})),
+                    1);
+  const std::size_t one = allocations_of_a_run(executor);
+  Executor pyramid(std::make_shared<Network>(build(kPyramid, kInput), kInput, make_backend({})), 1);
+  EXPECT_LE(allocations_of_a_run(pyramid), 6 * one);
+}
+
+TEST(Executor, BatchEqualsSinglesAndShapesMayAlternate) {
+  const auto network = std::make_shared<Network>(build(kPyramid, kInput), kInput, make_backend({}));
+  Executor executor(network, 2), other(network, 1);
+  const Shape batch{3, 21, 25, 3}, large{1, 40, 31, 3};
+  const std::vector<float> together = run(executor, batch);
+  const std::vector<float> first_large = run(executor, large);
+  float* to = other.prepare(kInput);
+  std::mt19937 generator(1);
+  std::size_t at = 0;
+  for (int image = 0; image < 3; ++image) {
+    to = other.prepare(kInput);
+    for (std::int64_t i = 0; i < kInput.elements(); ++i)
+      to[i] = static_cast<float>(generator() % 2000U) / 1000.0F - 1;
+    other.run();
+    const TensorView out = other.output();
+    for (std::int64_t i = 0; i < out.desc.shape.elements(); ++i, ++at)
+      ASSERT_NEAR(out.data[i], together[at], 1e-5F * std::max(1.0F, std::abs(together[at])));
+  }
+  EXPECT_EQ(run(executor, batch), together);
+  EXPECT_EQ(run(executor, large), first_large);
+}
+
+TEST(Executor, ThreadsDoNotChangeTheResult) {
+  const auto network = std::make_shared<Network>(build(kPyramid, kInput), kInput, make_backend({}));
+  Executor one(network, 1), three(network, 3);
+  EXPECT_EQ(run(one, kInput), run(three, kInput));
+}
+
+}  // namespace
+}  // namespace atrous
