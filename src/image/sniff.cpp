@@ -44,7 +44,8 @@ class Bytes {
 /// Segments up to the frame header give the extent; the end-of-image marker must follow somewhere.
 ImageHeader sniff_jpeg(const Bytes& file) {
   ImageHeader header{"JPEG"};
-  for (std::size_t at = 2; header.height == 0;) {
+  std::size_t at = 2;
+  while (header.height == 0) {
     while (file.byte(at) == 0xff && file.byte(at + 1) == 0xff) ++at;
     if (file.byte(at) != 0xff) file.complain("is a broken JPEG file");
     const std::uint32_t marker = file.byte(at + 1), length = file.big(at + 2, 2);
@@ -56,8 +57,8 @@ ImageHeader sniff_jpeg(const Bytes& file) {
     }
     at += 2 + length;
   }
-  for (std::size_t at = file.size(); at-- > 2;)
-    if (file.byte(at) == 0xd9 && file.byte(at - 1) == 0xff) return header;
+  for (std::size_t end = file.size(); end-- > at;)  // not before: an EXIF thumbnail has an end of its own
+    if (file.byte(end) == 0xd9 && file.byte(end - 1) == 0xff) return header;
   file.complain("is cut short (a JPEG without its end)");
 }
 
@@ -79,6 +80,7 @@ ImageHeader sniff_webp(const Bytes& file) {
 
 ImageHeader sniff_bmp(const Bytes& file) {
   const auto height = static_cast<std::int32_t>(file.little(22, 4));
+  if (file.size() < file.little(2, 4)) file.complain("is cut short");
   return {"BMP", static_cast<std::int32_t>(file.little(18, 4)), height < 0 ? -std::int64_t{height} : height};
 }
 

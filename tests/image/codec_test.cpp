@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Image files as they come: every kind decodes to the same pixels, and hostile ones fail in one line.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <opencv2/imgcodecs.hpp>
+#include <random>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "image/codec.h"
+#include "image/overlay.h"
+#include "support/temp_folder.h"
+
+namespace atrous {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+Bytes encode(const std::string& extension, const cv::Mat& image) {
+  std::vector<unsigned char> bytes;
+  cv::imencode(extension, image, bytes, {cv::IMWRITE_JPEG_QUALITY, 100, cv::IMWRITE_WEBP_QUALITY, 101});
+  const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+  return {begin, begin + bytes.size()};
+}
+
+/// A quadrant of each colour, BGR.
+cv::Mat quadrants(int width = 48, int height = 32) {
+  cv::Mat image(height, width, CV_8UC3, cv::Scalar(20, 40, 200));
+  image(cv::Rect(width / 2, 0, width - width / 2, height / 2)).setTo(cv::Scalar(30, 180, 60));
+  image(cv::Rect(0, height / 2, width / 2, height - height / 2)).setTo(cv::Scalar(220, 90, 10));
+  return image;
+}
+
+std::array<int, 3> pixel(const Image& image, int x, int y) {
+  const std::uint8_t* p = image.view().row(y) + std::ptrdiff_t{3} * x;
+  return {p[0], p[1], p[2]};
+}
+
+std::string message_of(const Bytes& file) {
+  try {
+    decode_image(file, "photo.x");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::bad_file);
+    EXPECT_THAT(error.message(), testing::StartsWith("photo.x: "));
+    EXPECT_THAT(error.message(), testing::Not(testing::HasSubstr("\n")));
+    return error.message();
+  }
+  return "decoded";
+}
+
+Bytes text(std::string_view content) {
+  const auto* begin = reinterpret_cast<const std::byte*>(content.data());
+  return {begin, begin + content.size()};
+}
+
+TEST(Codec, EveryFormatGivesTheSamePixels) {
+  for (const char* extension : {".jpg", ".png", ".webp", ".tiff", ".bmp"}) {
+    const Image image = decode_image(encode(extension, quadrants()), "photo");
+    ASSERT_EQ(image.width, 48) << extension;
+    ASSERT_EQ(image.height, 32) << extension;
+    const std::vector<std::pair<std::array<int, 3>, std::array<int, 3>>> pairs{
+        {pixel(image, 4, 4), {200, 40, 20}},
+        {pixel(image, 44, 4), {60, 180, 30}},
+        {pixel(image, 4, 28), {10, 90, 220}}};
+    for (const auto& [got, want] : pairs)
+      for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(got[c], want[c], 3) << extension;
+  }
+}
+
+TEST(Codec, GreyAlphaAnd16Bit) {
+  const Image grey = decode_image(encode(".png", cv::Mat(3, 5, CV_8UC1, cv::Scalar(77))), "grey");
+  EXPECT_EQ(pixel(grey, 4, 2), (std::array<int, 3>{77, 77, 77}));
+  const Image deep =
+      decode_image(encode(".png", cv::Mat(3, 5, CV_16UC3, cv::Scalar(0x1111, 0x8080, 0xffff))), "deep");
+  EXPECT_EQ(pixel(deep, 0, 0), (std::array<int, 3>{0xff, 0x80, 0x11}));
+  const Image deep_grey = decode_image(encode(".tiff", cv::Mat(3, 5, CV_16UC1, cv::Scalar(0x4040))), "deep");
+  EXPECT_EQ(pixel(deep_grey, 0, 0), (std::array<int, 3>{0x40, 0x40, 0x40}));
+  const Image clear = decode_image(encode(".png", cv::Mat(3, 5, CV_8UC4, cv::Scalar(1, 2, 3, 0))), "alpha");
+  EXPECT_EQ(pixel(clear, 0, 0), (std::array<int, 3>{3, 2, 1}));
+}
+
+TEST(Codec, CmykJpegComesOutInRgb) {
+  const Image image = load_image(std::filesystem::path(ATROUS_TEST_SOURCE_DIR) / "tests/image/data/cmyk.jpg");
+  const auto cyan = pixel(image, 4, 8), yellow = pixel(image, 28, 8);
+  EXPECT_TRUE(cyan[0] < 60 && cyan[1] > 120 && cyan[2] > 180);
+  EXPECT_TRUE(yellow[0] > 180 && yellow[1] > 180 && yellow[2] < 60);
+}
+
+TEST(Codec, SmallestImages) {
+  for (auto [w, h] : {std::pair{1, 1}, {1, 17}, {17, 1}}) {
+    const Image image = decode_image(encode(".png", cv::Mat(h, w, CV_8UC3, cv::Scalar(9, 8, 7))), "small");
+    EXPECT_EQ(image.width, w);
+    EXPECT_EQ(image.height, h);
+    EXPECT_EQ(pixel(image, w - 1, h - 1), (std::array<int, 3>{7, 8, 9}));
+  }
+}
+
+/// The JPEG with an EXIF orientation tag behind its start.
+Bytes with_orientation(Bytes jpeg, int orientation) {
+  const unsigned char segment[] = {
+      0xff, 0xe1, 0, 34, 'E', 'x',  'i',  'f', 0, 0, 'M', 'M', 0, 42, 0,
+      0,    0,    8, 0,  1,   0x01, 0x12, 0,   3, 0, 0,   0,   1, 0,  static_cast<unsigned char>(orientation),
+      0,    0,    0, 0,  0,   0};
+  const auto* begin = reinterpret_cast<const std::byte*>(segment);
+  jpeg.insert(jpeg.begin() + 2, begin, begin + sizeof(segment));
+  return jpeg;
+}
+
+TEST(Codec, ExifTurnsTheImage) {
+  // where the red quadrant, stored at the top left, is shown, and whether the sides change places
+  struct Case {
+    int orientation;
+    bool right, bottom, turned;
+  };
+  const std::vector<Case> cases{{1, false, false, false}, {2, true, false, false}, {3, true, true, false},
+                                {4, false, true, false},  {5, false, false, true}, {6, true, false, true},
+                                {7, true, true, true},    {8, false, true, true}};
+  const Bytes jpeg = encode(".jpg", quadrants());
+  for (const Case& c : cases) {
+    const Image image = decode_image(with_orientation(jpeg, c.orientation), "turned");
+    ASSERT_EQ(image.width, c.turned ? 32 : 48) << c.orientation;
+    ASSERT_EQ(image.height, c.turned ? 48 : 32) << c.orientation;
+    const auto red = pixel(image, c.right ? image.width - 4 : 3, c.bottom ? image.height - 4 : 3);
+    EXPECT_NEAR(red[0], 200, 4) << c.orientation;
+    EXPECT_NEAR(red[2], 20, 4) << c.orientation;
+  }
+}
+
+TEST(Codec, HostileFilesFailInOneLine) {
+  EXPECT_EQ(message_of({}), "photo.x: is empty");
+  EXPECT_THAT(message_of(text("hello, I am a text file")), testing::HasSubstr("is no JPEG, PNG"));
+  EXPECT_THAT(message_of(text("GIF89a............................")), testing::HasSubstr("is no JPEG"));
+  Bytes huge = encode(".png", quadrants());
+  const unsigned char claim[] = {0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30};  // 30000 x 30000
+  std::memcpy(huge.data() + 16, claim, sizeof(claim));
+  EXPECT_THAT(message_of(huge), testing::HasSubstr("claims 30000x30000 pixels"));
+  Bytes none = encode(".png", quadrants());
+  std::memset(none.data() + 16, 0, 8);
+  EXPECT_THAT(message_of(none), testing::HasSubstr("has no pixels (0x0)"));
+}
+
+TEST(Codec, TruncatedFilesFail) {
+  std::mt19937 random(5);
+  cv::Mat noise(40, 56, CV_8UC3);
+  for (int i = 0; i < 40 * 56 * 3; ++i) noise.data[i] = static_cast<unsigned char>(random());
+  for (const char* extension : {".jpg", ".png", ".webp", ".tiff", ".bmp"}) {
+    const Bytes file = encode(extension, noise);
+    for (const double share : {0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99}) {
+      const Bytes part(file.begin(),
+                       file.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(file.size())));
+      EXPECT_NE(message_of(part), "decoded") << extension << " cut at " << share;
+    }
+  }
+  // a thumbnail's end is not the photo's
+  Bytes file = with_orientation(encode(".jpg", noise), 1);
+  file.resize(file.size() * 2 / 3);
+  file[36] = std::byte{0xff}, file[37] = std::byte{0xd9};
+  EXPECT_NE(message_of(file), "decoded");
+}
+
+TEST(Codec, FlippedBytesNeverCrash) {
+  std::mt19937 random(11);
+  for (const char* extension : {".jpg", ".png", ".webp", ".tiff", ".bmp"}) {
+    const Bytes file = encode(extension, quadrants());
+    for (int i = 0; i < 150; ++i) {
+      Bytes broken = file;
+      for (int k = 0; k < 4; ++k)
+        broken[random() % std::min<std::size_t>(broken.size(), k < 2 ? 64 : 4096)] =
+            static_cast<std::byte>(random());
+      message_of(broken);
+    }
+  }
+}
+
+TEST(Mask, KeepsEveryIdAndItsPalette) {
+  LabelSet set;
+  for (int i = 0; i < 21; ++i) set.classes.push_back({std::to_string(i), voc_color(i)});
+  LabelMap labels{16, 16, {}};
+  for (int i = 0; i < 256; ++i) labels.ids.push_back(static_cast<std::uint8_t>(i < 21 ? i : 255));
+  const test::TempFolder folder;
+  const Bytes file = encode_mask(labels, set);
+  write_file(folder / "mask.png", file);
+  const LabelMap back = load_mask(folder / "mask.png");
+  EXPECT_EQ(back.width, 16);
+  EXPECT_EQ(back.ids, labels.ids);
+  const Image shown = decode_image(file, "mask");
+  EXPECT_EQ(pixel(shown, 15, 0), (std::array<int, 3>{192, 128, 128}));
+  EXPECT_EQ(pixel(shown, 15, 15), (std::array<int, 3>{224, 224, 192}));
+  for (std::size_t length :
+       {std::size_t{0}, std::size_t{7}, std::size_t{40}, file.size() / 2, file.size() - 13}) {
+    write_file(folder / "cut.png", std::span(file).first(length));
+    EXPECT_THROW(load_mask(folder / "cut.png"), Error) << length;
+  }
+  EXPECT_THROW(load_mask(folder / "missing.png"), Error);
+  write_file(folder / "photo.png", encode(".png", quadrants()));
+  EXPECT_THROW(load_mask(folder / "photo.png"), Error);
+}
+
+TEST(Overlay, LeavesTheBackgroundAndNamesWhatIsThere) {
+  Image photo{60, 40, std::vector<std::uint8_t>(60 * 40 * 3, 100)};
+  LabelMap labels{60, 40, std::vector<std::uint8_t>(60 * 40, 0)};
+  for (int y = 10; y < 30; ++y)
+    for (int x = 20; x < 40; ++x) labels.ids[static_cast<std::size_t>(y * 60 + x)] = 1;
+  LabelSet set;
+  set.classes = {{"background", {0, 0, 0}}, {"shoe", {255, 0, 0}}};
+  const Image shown = overlay(photo.view(), labels, set);
+  EXPECT_GT(shown.width, 60) << "no legend";
+  EXPECT_EQ(pixel(shown, 2, 2), (std::array<int, 3>{100, 100, 100}));
+  EXPECT_GT(pixel(shown, 30, 20)[0], 130);
+  EXPECT_EQ(pixel(color_map(labels, set), 30, 20), (std::array<int, 3>{255, 0, 0}));
+  EXPECT_EQ(count_pixels(labels)[1], 400);
+}
+
+}  // namespace
+}  // namespace atrous
