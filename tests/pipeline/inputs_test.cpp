@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/inputs.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "support/temp_folder.h"
+
+namespace atrous {
+namespace {
+
+std::vector<std::string> stems(const std::vector<InputFile>& files) {
+  std::vector<std::string> result;
+  for (const InputFile& file : files) result.push_back(file.stem.string());
+  return result;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Inputs, FoldersGlobsAndLists) {
+  const test::TempFolder folder;
+  for (const char* name :
+       {"b.jpg", "a.png", "a.JPG", "notes.txt", "deep/b.jpg", "deep/er/c.webp", "x.tar.png"})
+    folder.write(name, "");
+  const std::string root = folder.path().string();
+  EXPECT_EQ(stems(list_inputs({root}, false)), (Names{"a", "a.png", "b", "x.tar"}));
+  EXPECT_EQ(stems(list_inputs({root}, true)), (Names{"a", "a.png", "b", "deep/b", "deep/er/c", "x.tar"}));
+  EXPECT_EQ(stems(list_inputs({root + "/[ab].*"}, false)), (Names{"a", "a.png", "b"}));
+  const std::string list = folder.write("list.txt", root + "/b.jpg\r\n\n" + root + "/deep/b.jpg\n").string();
+  EXPECT_EQ(stems(list_inputs({"@" + list}, false)), (Names{"b", "b.jpg"}));
+  EXPECT_EQ(stems(list_inputs({root + "/b.jpg", root + "/b.jpg", root + "/b.jpg"}, false)),
+            (Names{"b", "b.jpg", "b.jpg-2"}));
+}
+
+TEST(Inputs, WhatIsNotThereIsNamed) {
+  const test::TempFolder folder;
+  folder.write("empty/notes.txt", "");
+  const std::string root = folder.path().string();
+  for (const std::string& input :
+       {root + "/empty", root + "/missing.jpg", root + "/*.jpg", "@" + root + "/list"})
+    try {
+      list_inputs({input}, true);
+      ADD_FAILURE() << input;
+    } catch (const Error& error) {
+      EXPECT_NE(error.message().find(root), std::string::npos) << error.message();
+    }
+  EXPECT_THROW(list_inputs({"@" + folder.write("none.txt", "\n\n").string()}, false), Error);
+}
+
+}  // namespace
+}  // namespace atrous
