@@ -90,13 +90,11 @@ void write_text(const std::filesystem::path& file, const std::string& text) {
   write_file(file, std::as_bytes(std::span(text)));
 }
 
-/// One image from stdin; the mask to stdout, or everything into -o under the name "stdin".
-int segment_stdin(const Arguments& arguments, const std::shared_ptr<const Model>& model,
-                  SegmentOptions options) {
-  options.want_probabilities = arguments.batch.save.probs;
+/// One image from stdin; the mask to stdout.
+int segment_stdin(Segmenter& segmenter) {
   const Image photo = decode_image(read_file("-"), "stdin");
-  const SegmentResult result = Segmenter(model, options).run(photo.view());
-  const std::vector<std::byte> mask = encode_mask(result.labels, model->labels());
+  const SegmentResult result = segmenter.run(photo.view());
+  const std::vector<std::byte> mask = encode_mask(result.labels, segmenter.model().labels());
   std::cout << bytes_as_text(mask) << std::flush;
   if (!std::cout) fail(ErrorCode::io, "stdout: cannot be written");
   return kDone;
@@ -107,6 +105,9 @@ int segment_files(const Arguments& arguments, const std::shared_ptr<const Model>
   const LabelSet& labels = model->labels();
   const std::filesystem::path folder = arguments.batch.folder;
   write_text(folder / "report.jsonl", "");  // an unwritable folder is found before the work
+  if (!arguments.quiet)
+    std::cerr << "atrous: " << model->config().name << " on " << to_string(model->backend().device()) << " ("
+              << model->backend().describe() << ")\n";
   watch_interrupt();
   Progress progress(files.size(), arguments.quiet);
   std::string report;
@@ -126,6 +127,7 @@ int segment_files(const Arguments& arguments, const std::shared_ptr<const Model>
   write_text(folder / "report.jsonl", report);
   const bool interrupted = stop_source().stop_requested();
   const Json run{{"version", ATROUS_VERSION},
+                 {"inputs", arguments.inputs},
                  {"model", model->config().name},
                  {"device", to_string(model->backend().device())},
                  {"backend", model->backend().describe()},
@@ -148,10 +150,8 @@ int segment(Arguments& arguments) {
   const std::vector<InputFile> files =
       from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
   const std::shared_ptr<const Model> model = Model::open(arguments.model.model, arguments.model.options);
-  if (!arguments.quiet)
-    std::cerr << "atrous: " << model->config().name << " on " << to_string(model->backend().device()) << " ("
-              << model->backend().describe() << ")\n";
-  if (from_stdin && arguments.folder.empty()) return segment_stdin(arguments, model, options);
+  Segmenter segmenter(model, options);  // options that make no sense fail before anything is said or written
+  if (from_stdin && arguments.folder.empty()) return segment_stdin(segmenter);
   arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
   const int status = segment_files(arguments, model, options, files);
   if (!arguments.quiet) std::cerr << "atrous: results are in " << arguments.batch.folder.string() << "\n";
