@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place where exceptions become status codes.
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "api/atrous.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "image/codec.h"
+#include "pipeline/segmenter.h"
+
+struct atrous_model {
+  std::shared_ptr<const atrous::Model> model;
+};
+struct atrous_session {
+  atrous::Segmenter segmenter;
+  std::shared_ptr<const atrous::Model> model;
+};
+struct atrous_result {
+  atrous::SegmentResult result;
+  std::shared_ptr<const atrous::Model> model;
+};
+
+namespace {
+
+using atrous::ErrorCode;
+using atrous::fail;
+
+thread_local std::string last_error;
+
+template <typename Work>
+atrous_status guarded(const Work& work) noexcept {
+  try {
+    last_error.clear();
+    work();
+    return ATROUS_OK;
+  } catch (const atrous::Error& error) {
+    last_error = error.message();
+    return static_cast<atrous_status>(error.code());
+  } catch (const std::bad_alloc&) {
+    last_error = "out of memory";
+    return ATROUS_OUT_OF_MEMORY;
+  } catch (const std::exception& error) {
+    last_error = error.what();
+    return ATROUS_INTERNAL;
+  } catch (...) {
+    last_error = "an unknown exception";
+    return ATROUS_INTERNAL;
+  }
+}
+
+template <typename T>
+void require(const T* pointer, const char* name) {
+  if (pointer == nullptr) fail(ErrorCode::invalid_argument, "'{}' is null", name);
+}
+
+/// A caller's struct, which may be older (shorter: the rest keeps its default, zero) or newer (longer: what
+/// this version does not know must be zero) than ours.
+template <typename Struct>
+Struct read_struct(const Struct* given, const char* name) {
+  Struct known{};
+  if (given == nullptr) return known;
+  std::size_t size = 0;
+  std::memcpy(&size, given, sizeof(size));
+  if (size < sizeof(size) || size > 4096)
+    fail(ErrorCode::invalid_argument, "'{}': its struct_size is {}, not sizeof(the struct)", name, size);
+  std::memcpy(&known, given, std::min(size, sizeof(Struct)));
+  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+  for (std::size_t i = sizeof(Struct); i < size; ++i)
+    if (bytes[i] != 0) fail(ErrorCode::unsupported, "'{}' sets fields that this version does not know", name);
+  return known;
+}
+
+const char* text_or(const char* text, const char* fallback) { return text != nullptr ? text : fallback; }
+
+atrous::SegmentOptions convert(const atrous_session_options& given) {
+  atrous::SegmentOptions options;
+  if (given.threads < 0 || given.threads > 1024)
+    fail(ErrorCode::invalid_argument, "threads: {} is not between 0 and 1024", given.threads);
+  options.threads = given.threads;
+  options.flip = given.flip != 0;
+  options.want_probabilities = given.probabilities != 0;
+  if (given.superpixels != 0) options.superpixels = given.superpixels == -1 ? 0 : given.superpixels;
+  if (given.crf != nullptr) options.crf = given.crf;
+  if (given.scales != nullptr) options.scales.assign(given.scales, given.scales + given.scale_count);
+  return options;
+}
+
+/// Where red, green and blue lie in a pixel.
+struct Layout {
+  int channels, red, green, blue;
+};
+
+Layout layout_of(atrous_pixel_format format) {
+  constexpr Layout kLayouts[] = {{3, 0, 1, 2}, {3, 2, 1, 0}, {4, 0, 1, 2}, {4, 2, 1, 0}, {1, 0, 0, 0}};
+  const auto index = static_cast<std::size_t>(format);
+  if (index >= std::size(kLayouts))
+    fail(ErrorCode::invalid_argument, "image: {} is no pixel format", static_cast<int>(format));
+  return kLayouts[index];
+}
+
+atrous::Image to_rgb(const atrous_image& given) {
+  require(given.pixels, "image.pixels");
+  if (given.width < 1 || given.height < 1 ||
+      std::int64_t{given.width} * given.height > (std::int64_t{1} << 28))
+    fail(ErrorCode::invalid_argument, "image: {}x{} is no extent it can have", given.width, given.height);
+  const Layout layout = layout_of(given.format);
+  const std::ptrdiff_t packed = std::ptrdiff_t{given.width} * layout.channels;
+  const std::ptrdiff_t stride = given.stride == 0 ? packed : given.stride;
+  if (stride < packed)
+    fail(ErrorCode::invalid_argument, "image: its stride is {} but a row has {} bytes", stride, packed);
+  atrous::Image image{given.width, given.height, {}};
+  image.rgb.reserve(static_cast<std::size_t>(given.width) * static_cast<std::size_t>(given.height) * 3);
+  for (int y = 0; y < given.height; ++y)
+    for (int x = 0; x < given.width; ++x) {
+      const std::uint8_t* pixel = given.pixels + y * stride + std::ptrdiff_t{x} * layout.channels;
+      for (int channel : {layout.red, layout.green, layout.blue}) image.rgb.push_back(pixel[channel]);
+    }
+  return image;
+}
+
+void segment(atrous_session* session, const atrous::Image& image, atrous_result** result) {
+  *result = new atrous_result{session->segmenter.run(image.view()), session->model};
+}
+
+const atrous::LabelClass* class_of(const atrous_model* model, std::int32_t id) {
+  if (model == nullptr || id < 0 || id >= model->model->labels().size()) return nullptr;
+  return &model->model->labels().classes[static_cast<std::size_t>(id)];
+}
+
+}  // namespace
+
+const char* atrous_version() { return ATROUS_VERSION; }
+const char* atrous_last_error() { return last_error.c_str(); }
+
+atrous_status atrous_model_open(const char* name_or_path, const atrous_model_options* options,
+                                atrous_model** model) {
+  return guarded([&] {
+    require(model, "model");
+    *model = nullptr;
+    const atrous_model_options given = read_struct(options, "options");
+    atrous::ModelOptions internal;
+    internal.device = text_or(given.device, "auto");
+    internal.precision = text_or(given.precision, "auto");
+    *model = new atrous_model{atrous::Model::open(text_or(name_or_path, ""), internal)};
+  });
+}
+
+void atrous_model_close(atrous_model* model) { delete model; }
+
+const char* atrous_model_name(const atrous_model* model) {
+  return model != nullptr ? model->model->config().name.c_str() : nullptr;
+}
+
+std::int32_t atrous_model_class_count(const atrous_model* model) {
+  return model != nullptr ? model->model->labels().size() : 0;
+}
+
+const char* atrous_model_class_name(const atrous_model* model, std::int32_t id) {
+  const atrous::LabelClass* info = class_of(model, id);
+  return info != nullptr ? info->name.c_str() : nullptr;
+}
+
+atrous_status atrous_model_class_color(const atrous_model* model, std::int32_t id, std::uint8_t rgb[3]) {
+  return guarded([&] {
+    require(model, "model");
+    require(rgb, "rgb");
+    const atrous::LabelClass* info = class_of(model, id);
+    if (info == nullptr) fail(ErrorCode::invalid_argument, "the model has no class {}", id);
+    std::copy(info->color.begin(), info->color.end(), rgb);
+  });
+}
+
+atrous_status atrous_session_create(const atrous_model* model, const atrous_session_options* options,
+                                    atrous_session** session) {
+  return guarded([&] {
+    require(session, "session");
+    *session = nullptr;
+    require(model, "model");
+    const atrous::SegmentOptions given = convert(read_struct(options, "options"));
+    *session = new atrous_session{atrous::Segmenter(model->model, given), model->model};
+  });
+}
+
+void atrous_session_destroy(atrous_session* session) { delete session; }
+
+atrous_status atrous_segment(atrous_session* session, const atrous_image* image, atrous_result** result) {
+  return guarded([&] {
+    require(result, "result");
+    *result = nullptr;
+    require(session, "session");
+    require(image, "image");
+    segment(session, to_rgb(read_struct(image, "image")), result);
+  });
+}
+
+atrous_status atrous_segment_file(atrous_session* session, const char* file, atrous_result** result) {
+  return guarded([&] {
+    require(result, "result");
+    *result = nullptr;
+    require(session, "session");
+    require(file, "file");
+    segment(session, atrous::load_image(file), result);
+  });
+}
+
+void atrous_result_free(atrous_result* result) { delete result; }
+
+std::int32_t atrous_result_width(const atrous_result* result) {
+  return result != nullptr ? result->result.labels.width : 0;
+}
+std::int32_t atrous_result_height(const atrous_result* result) {
+  return result != nullptr ? result->result.labels.height : 0;
+}
+const std::uint8_t* atrous_result_labels(const atrous_result* result) {
+  return result != nullptr ? result->result.labels.ids.data() : nullptr;
+}
+
+atrous_status atrous_result_probabilities(const atrous_result* result, float* out, std::size_t count) {
+  return guarded([&] {
+    require(result, "result");
+    require(out, "out");
+    const atrous::ScoreMap& scores = result->result.probabilities;
+    if (scores.values.empty())
+      fail(ErrorCode::invalid_argument, "the session was made without 'probabilities'");
+    if (count < scores.values.size())
+      fail(ErrorCode::invalid_argument, "'out' has room for {} floats, {} are needed", count,
+           scores.values.size());
+    for (int c = 0; c < scores.classes; ++c)
+      for (std::size_t i = 0; i < scores.pixels(); ++i) *out++ = scores.pixel(i)[c];
+  });
+}
+
+atrous_status atrous_result_write_mask(const atrous_result* result, const char* file) {
+  return guarded([&] {
+    require(result, "result");
+    require(file, "file");
+    atrous::write_file(file, atrous::encode_mask(result->result.labels, result->model->labels()));
+  });
+}
