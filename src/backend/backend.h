@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -10,6 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/image.h"
+#include "core/resample.h"
 #include "core/tensor_ref.h"
 #include "core/types.h"
 #include "ops/params.h"
@@ -51,14 +55,60 @@ class WeightCache {
   std::unordered_map<std::string, std::shared_ptr<DeviceMemory>> entries_;
 };
 
+/// Work put on a stream once, to be done again with the same addresses.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void replay() const = 0;
+};
+
+/// The network's input value of every 8-bit level, by channel of the input: value = (level * scale - mean) / std.
+struct PixelTable {
+  std::array<std::array<float, 256>, 3> value{};
+  bool bgr = false;  ///< the input's channel 0 is blue
+};
+
+/// One image of the network's output, on the device: logits [h, w, classes].
+struct LogitsView {
+  const void* data = nullptr;
+  std::int64_t width = 0, height = 0, pitch = 0;
+  int classes = 0;
+  DType dtype = DType::f32;
+};
+
+/// Work on one device, in order, and the staging memory that crossing to it needs. One thread at a time. On the CPU all is
+/// done when a call returns.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual void upload(void* device, const void* host, std::size_t bytes) = 0;    ///< `host` is free on return
+  virtual void download(void* host, const void* device, std::size_t bytes) = 0;  ///< waits for the work before it
+  virtual void synchronise() = 0;
+  /// What `enqueue` puts on this stream (which does not run it yet); null where the device cannot record.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& enqueue) = 0;
+
+  /// Fills one image of the network's input (NHWC, 3 channels, on the device) from pixels of the photo, scaled already,
+  /// in its top left corner; the rest is 0 (the mean). `flip` mirrors the pixels left to right.
+  virtual void normalise(const ImageView& scaled, const PixelTable& table, bool flip, const TensorDesc& input,
+                         void* image) = 0;
+  /// The best class of every pixel of the photo into `labels` (host, width*height); the lowest id wins a tie. The
+  /// full-size scores never exist. False where a logit is not finite.
+  virtual bool upsample_labels(const LogitsView& logits, const PhotoSampling& photo, std::uint8_t* labels) = 0;
+  /// Scores of every pixel into `scores` (host, [height, width, classes]); with `softmax` as probabilities. False where a
+  /// logit is not finite.
+  virtual bool upsample_scores(const LogitsView& logits, const PhotoSampling& photo, bool softmax, float* scores) = 0;
+};
+
 /// Addresses for one run; the descriptors were given to prepare().
 struct KernelArgs {
   std::span<const void* const> inputs;
   void* output = nullptr;
   void* workspace = nullptr;  ///< Kernel::workspace_bytes() bytes, 64-byte aligned, content undefined
+  Stream* stream = nullptr;   ///< of the backend that prepared the kernel; the CPU's kernels need none
 };
 
-/// A prepared implementation of one node: weights packed, workspace sized. run() is const and allocates nothing.
+/// A prepared implementation of one node: weights packed, workspace sized. run() is const, allocates nothing and, on a
+/// device, only puts work on the stream.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -86,6 +136,9 @@ class Backend {
   virtual std::string describe() const = 0;  ///< "oneDNN 2.6.3, AVX-512, 2 threads"
   virtual std::span<const Implementation> implementations(OpKind kind) const = 0;
   virtual std::unique_ptr<DeviceMemory> allocate(std::size_t bytes) const = 0;
+  virtual std::unique_ptr<Stream> make_stream() const = 0;
+  /// Types its activations can have, the one that `--precision auto` takes first.
+  virtual std::span<const DType> activation_types() const = 0;
   /// Called by the executor around a run on the calling thread: sets the size of the thread team.
   virtual void set_threads(int threads) const = 0;
   virtual int default_threads() const = 0;

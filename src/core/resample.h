@@ -15,6 +15,18 @@ struct LinearSample {
 /// What to read at position `at` of an axis of `in` elements; outside the axis the border repeats.
 LinearSample linear_sample(double at, std::int64_t in);
 
+/// Position on an axis of the network's output that a photo's pixel reads: factor * pixel + offset.
+struct AxisMap {
+  double factor = 1, offset = 0;
+};
+
+/// How a photo's pixels read the network's output, bilinearly.
+struct PhotoSampling {
+  int width = 0, height = 0;  ///< of the photo
+  AxisMap columns, rows;
+  bool mirrored = false;  ///< the network saw the photo mirrored: its pixel x lies at width - 1 - x
+};
+
 /// One axis of a bilinear resize: half-pixel (x+0.5)*in/out - 0.5, or align_corners x*(in-1)/(out-1).
 std::vector<LinearSample> linear_samples(std::int64_t in, std::int64_t out, bool align_corners);
 

@@ -41,6 +41,7 @@ struct TensorDesc {
   Shape shape;
   std::int64_t pitch = 0;
   DType dtype = DType::f32;
+  std::size_t base_alignment = 64;  ///< bytes the address of the first element is a multiple of
 
   static TensorDesc dense(const Shape& shape, DType dtype = DType::f32) { return {shape, shape.c, dtype}; }
   bool is_dense() const { return pitch == shape.c; }
