@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -42,8 +41,8 @@ class DeviceMemory {
   virtual std::size_t size() const = 0;
 };
 
-/// Packed weights shared by all plans and sessions of one model on one device, by a key that names node, layout and
-/// implementation. Thread-safe.
+/// Packed weights shared by all plans and sessions of one model on one device, by a key that names node,
+/// layout and implementation. Thread-safe.
 class WeightCache {
  public:
   using Make = std::function<std::shared_ptr<DeviceMemory>()>;
@@ -62,12 +61,6 @@ class Recording {
   virtual void replay() const = 0;
 };
 
-/// The network's input value of every 8-bit level, by channel of the input: value = (level * scale - mean) / std.
-struct PixelTable {
-  std::array<std::array<float, 256>, 3> value{};
-  bool bgr = false;  ///< the input's channel 0 is blue
-};
-
 /// One image of the network's output, on the device: logits [h, w, classes].
 struct LogitsView {
   const void* data = nullptr;
@@ -76,27 +69,31 @@ struct LogitsView {
   DType dtype = DType::f32;
 };
 
-/// Work on one device, in order, and the staging memory that crossing to it needs. One thread at a time. On the CPU all is
-/// done when a call returns.
+/// Work on one device, in order, and the staging memory that crossing to it needs. One thread at a time. On
+/// the CPU all is done when a call returns.
 class Stream {
  public:
   virtual ~Stream() = default;
-  virtual void upload(void* device, const void* host, std::size_t bytes) = 0;    ///< `host` is free on return
-  virtual void download(void* host, const void* device, std::size_t bytes) = 0;  ///< waits for the work before it
+  virtual void upload(void* device, const void* host, std::size_t bytes) = 0;  ///< `host` is free on return
+  virtual void download(void* host, const void* device,
+                        std::size_t bytes) = 0;  ///< waits for the work before it
   virtual void synchronise() = 0;
   /// What `enqueue` puts on this stream (which does not run it yet); null where the device cannot record.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& enqueue) = 0;
 
-  /// Fills one image of the network's input (NHWC, 3 channels, on the device) from pixels of the photo, scaled already,
-  /// in its top left corner; the rest is 0 (the mean). `flip` mirrors the pixels left to right.
+  /// Fills one image of the network's input (NHWC, 3 channels, on the device) from pixels of the photo,
+  /// scaled already, in its top left corner; the rest is 0 (the mean). `flip` mirrors the pixels left to
+  /// right.
   virtual void normalise(const ImageView& scaled, const PixelTable& table, bool flip, const TensorDesc& input,
                          void* image) = 0;
-  /// The best class of every pixel of the photo into `labels` (host, width*height); the lowest id wins a tie. The
-  /// full-size scores never exist. False where a logit is not finite.
-  virtual bool upsample_labels(const LogitsView& logits, const PhotoSampling& photo, std::uint8_t* labels) = 0;
-  /// Scores of every pixel into `scores` (host, [height, width, classes]); with `softmax` as probabilities. False where a
-  /// logit is not finite.
-  virtual bool upsample_scores(const LogitsView& logits, const PhotoSampling& photo, bool softmax, float* scores) = 0;
+  /// The best class of every pixel of the photo into `labels` (host, width*height); the lowest id wins a tie.
+  /// The full-size scores never exist. False where a logit is not finite.
+  virtual bool upsample_labels(const LogitsView& logits, const PhotoSampling& photo,
+                               std::uint8_t* labels) = 0;
+  /// Scores of every pixel into `scores` (host, [height, width, classes]); with `softmax` as probabilities.
+  /// False where a logit is not finite.
+  virtual bool upsample_scores(const LogitsView& logits, const PhotoSampling& photo, bool softmax,
+                               float* scores) = 0;
 };
 
 /// Addresses for one run; the descriptors were given to prepare().
@@ -107,14 +104,16 @@ struct KernelArgs {
   Stream* stream = nullptr;   ///< of the backend that prepared the kernel; the CPU's kernels need none
 };
 
-/// A prepared implementation of one node: weights packed, workspace sized. run() is const, allocates nothing and, on a
-/// device, only puts work on the stream.
+/// A prepared implementation of one node: weights packed, workspace sized. run() is const, allocates nothing
+/// and, on a device, only puts work on the stream.
 class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual std::size_t workspace_bytes() const { return 0; }
   virtual void run(const KernelArgs& args) const = 0;
-  virtual std::string detail() const { return {}; }  ///< more for `inspect --plan`, e.g. "brgconv:avx512_core"
+  virtual std::string detail() const {
+    return {};
+  }  ///< more for `inspect --plan`, e.g. "brgconv:avx512_core"
 };
 
 struct PrepareContext {
@@ -124,7 +123,7 @@ struct PrepareContext {
 
 /// One way to run an operator on one device. The first of the ordered list that accepts wins.
 struct Implementation {
-  std::string_view name;                         ///< names the algorithm: "direct", "implicit_gemm", ...
+  std::string_view name;                        ///< names the algorithm: "direct", "implicit_gemm", ...
   std::string (*refuse)(const NodeDesc& node);  ///< why not, or "" to accept
   std::unique_ptr<Kernel> (*prepare)(const NodeDesc& node, PrepareContext& context);
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -22,6 +23,13 @@ struct Image {
   std::vector<std::uint8_t> rgb;
 
   ImageView view() const { return {rgb.data(), width, height, std::ptrdiff_t{3} * width}; }
+};
+
+/// The network's input value of every 8-bit level, by channel of the input: value = (level * scale - mean) /
+/// std.
+struct PixelTable {
+  std::array<std::array<float, 256>, 3> value{};
+  bool bgr = false;  ///< the input's channel 0 is blue
 };
 
 /// One class id a pixel, row by row. 255 is the "ignore" id.

@@ -2,10 +2,9 @@
 #include "core/tensor_ref.h"
 
 #include <cmath>
-#include <cstring>
 #include <random>
 
-#include "core/half.h"
+#include "core/convert.h"
 
 namespace atrous {
 
@@ -23,16 +22,7 @@ std::string dims_to_string(const std::vector<std::int64_t>& dims) {
 
 void Constant::read_f32(float* out) const {
   const auto count = static_cast<std::size_t>(tensor.elements());
-  if (tensor.dtype == DType::f32) {
-    std::memcpy(out, tensor.data.get(), count * sizeof(float));
-  } else {
-    auto convert = tensor.dtype == DType::f16 ? half_to_float : bfloat16_to_float;
-    for (std::size_t i = 0; i < count; ++i) {
-      std::uint16_t bits = 0;
-      std::memcpy(&bits, tensor.data.get() + 2 * i, 2);
-      out[i] = convert(bits);
-    }
-  }
+  to_f32(tensor.data.get(), tensor.dtype, tensor.elements(), out);
   if (scale.empty()) return;
   const std::size_t slice = count / scale.size();
   for (std::size_t s = 0; s < scale.size(); ++s)

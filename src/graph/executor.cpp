@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "core/convert.h"
 #include "graph/passes.h"
 
 namespace atrous {
@@ -25,7 +26,9 @@ Network::Network(const Graph& graph, const Shape& nominal, std::shared_ptr<const
     : backend_(std::move(backend)), options_(options), graph_(optimise(graph, nominal, options)) {}
 
 Executor::Executor(std::shared_ptr<const Network> network, int threads)
-    : network_(std::move(network)), threads_(threads > 0 ? threads : network_->backend().default_threads()) {}
+    : network_(std::move(network)),
+      threads_(threads > 0 ? threads : network_->backend().default_threads()),
+      stream_(network_->backend().make_stream()) {}
 
 Executor::Prepared& Executor::find_or_make(const Shape& input) {
   for (auto it = plans_.begin(); it != plans_.end(); ++it)
@@ -34,45 +37,67 @@ Executor::Prepared& Executor::find_or_make(const Shape& input) {
       return plans_.front();
     }
   network_->backend().set_threads(threads_);
-  Prepared prepared{make_plan(*network_, input, threads_), {}};
+  Prepared prepared;
+  prepared.plan = make_plan(*network_, input, threads_);
   for (const Step& step : prepared.plan->steps) prepared.inputs.emplace_back(step.inputs.size());
   plans_.push_front(std::move(prepared));
   if (plans_.size() > kPlansKept) plans_.pop_back();
   return plans_.front();
 }
 
-float* Executor::prepare(const Shape& input) {
-  current_ = nullptr;
-  Prepared& prepared = find_or_make(input);
+void Executor::bind(Prepared& prepared) {
   const Plan& plan = *prepared.plan;
-  if (!arena_ || arena_->size() < plan.arena_bytes) {
-    arena_.reset();
-    arena_ = network_->backend().allocate(plan.arena_bytes);
-  }
   for (std::size_t s = 0; s < plan.steps.size(); ++s)
     for (std::size_t i = 0; i < plan.steps[s].inputs.size(); ++i) {
       const int value = plan.steps[s].inputs[i];
       prepared.inputs[s][i] =
           value < 0 ? nullptr : arena_->data() + plan.values[static_cast<std::size_t>(value)].offset;
     }
+  prepared.arena = arenas_;
+  prepared.runs = 0;
+  prepared.recording.reset();
+}
+
+void Executor::prepare(const Shape& input) {
+  current_ = nullptr;
+  Prepared& prepared = find_or_make(input);
+  const Plan& plan = *prepared.plan;
+  if (!arena_ || arena_->size() < plan.arena_bytes) {
+    arena_.reset();
+    arena_ = network_->backend().allocate(plan.arena_bytes);
+    ++arenas_;
+  }
+  if (prepared.arena != arenas_) bind(prepared);
   if (network_->options().poison) poison(0, plan.arena_bytes);
   step_seconds_.assign(profiling_ ? plan.steps.size() : 0, 0);
   current_ = &prepared;
-  return reinterpret_cast<float*>(arena_->data() + plan.values[0].offset);
 }
 
 void Executor::run() {
   if (current_ == nullptr) fail(ErrorCode::internal, "executor: run() before prepare()");
+  network_->backend().set_threads(threads_);
+  const bool plain = !profiling_ && !network_->options().poison;
+  if (plain && network_->options().record && current_->runs++ == 1)
+    current_->recording = stream_->record([this] { run_steps(); });
+  if (plain && current_->recording)
+    current_->recording->replay();
+  else
+    run_steps();
+}
+
+void Executor::run_steps() {
   using Clock = std::chrono::steady_clock;
   const Plan& plan = *current_->plan;
-  network_->backend().set_threads(threads_);
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
     const Step& step = plan.steps[s];
     const Clock::time_point start = profiling_ ? Clock::now() : Clock::time_point();
     step.kernel->run({current_->inputs[s],
                       arena_->data() + plan.values[static_cast<std::size_t>(step.node)].offset,
-                      arena_->data() + step.workspace_offset});
-    if (profiling_) step_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
+                      arena_->data() + step.workspace_offset, stream_.get()});
+    if (profiling_) {
+      stream_->synchronise();
+      step_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
+    }
     if (network_->options().poison)
       for (const Placement& value : plan.values)
         if (value.bytes > 0 && value.last_use == static_cast<int>(s)) poison(value.offset, value.bytes);
@@ -83,11 +108,39 @@ void Executor::poison(std::size_t offset, std::size_t bytes) {
   if (std::byte* host = arena_->host()) std::memset(host + offset, 0xff, bytes);  // all ones: a NaN
 }
 
+TensorView Executor::view(int value) const {
+  const Placement& placement = current_->plan->values[static_cast<std::size_t>(value)];
+  return {arena_->data() + placement.offset, placement.desc};
+}
+
+TensorView Executor::input() const { return view(0); }
+
 TensorView Executor::output(int index) const {
-  const Placement& value =
-      current_->plan
-          ->values[static_cast<std::size_t>(network_->graph().outputs()[static_cast<std::size_t>(index)])];
-  return {reinterpret_cast<const float*>(arena_->data() + value.offset), value.desc};
+  return view(network_->graph().outputs()[static_cast<std::size_t>(index)]);
+}
+
+void Executor::write_input(std::span<const float> values) {
+  const TensorView to = input();
+  if (static_cast<std::int64_t>(values.size()) != to.desc.shape.elements())
+    fail(ErrorCode::internal, "executor: {} values for an input of {}", values.size(),
+         to_string(to.desc.shape));
+  std::vector<std::byte> converted(values.size() * size_of(to.desc.dtype));
+  from_f32(values.data(), to.desc.shape.elements(), to.desc.dtype, converted.data());
+  stream_->upload(to.data, converted.data(), converted.size());
+}
+
+std::vector<float> Executor::read_output(int index) {
+  const TensorView from = output(index);
+  const Shape& shape = from.desc.shape;
+  const std::size_t size = size_of(from.desc.dtype);
+  std::vector<std::byte> raw(static_cast<std::size_t>((shape.pixels() - 1) * from.desc.pitch + shape.c) *
+                             size);
+  stream_->download(raw.data(), from.data, raw.size());
+  std::vector<float> values(static_cast<std::size_t>(shape.elements()));
+  for (std::int64_t p = 0; p < shape.pixels(); ++p)
+    to_f32(raw.data() + static_cast<std::size_t>(p * from.desc.pitch) * size, from.desc.dtype, shape.c,
+           values.data() + p * shape.c);
+  return values;
 }
 
 }  // namespace atrous

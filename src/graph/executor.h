@@ -33,10 +33,16 @@ class Network {
   mutable WeightCache weights_;
 };
 
-/// An output of a run; valid until the executor's next prepare() or destruction.
+/// A value in the device's memory; valid until the executor's next prepare() or destruction.
 struct TensorView {
-  const float* data = nullptr;
+  void* data = nullptr;
   TensorDesc desc;
+
+  /// Where image `index` of the batch begins.
+  void* image(std::int64_t index) const {
+    return static_cast<std::byte*>(data) +
+           static_cast<std::size_t>(index * desc.shape.h * desc.shape.w * desc.pitch) * size_of(desc.dtype);
+  }
 };
 
 /// Runs a Network. One thread at a time; plans are made once an input shape and kept (the least recently used
@@ -46,11 +52,16 @@ class Executor {
   /// `threads` 0: the backend's default.
   explicit Executor(std::shared_ptr<const Network> network, int threads = 0);
 
-  /// Makes or finds the plan for this input shape and returns where to write the input: f32 NHWC, dense. A
-  /// run uses the input up: write it again before the next.
-  float* prepare(const Shape& input);
+  /// Makes or finds the plan for this input shape. A run uses the input up: write it again before the next.
+  void prepare(const Shape& input);
   void run();
+  TensorView input() const;  ///< dense, in the network's activation type
   TensorView output(int index = 0) const;
+  Stream& stream() { return *stream_; }
+
+  /// The input from NHWC values on the host, and an output as such, converted; for tests and tools.
+  void write_input(std::span<const float> values);
+  std::vector<float> read_output(int index = 0);
 
   const Plan& plan() const { return *current_->plan; }  ///< of the last prepare()
   int threads() const { return threads_; }
@@ -62,16 +73,24 @@ class Executor {
   struct Prepared {
     std::unique_ptr<Plan> plan;
     std::vector<std::vector<const void*>> inputs;  ///< addresses in the arena, a list a step
+    int arena = 0;                                 ///< which arena these addresses are of
+    int runs = 0;                                  ///< since these addresses are valid
+    std::unique_ptr<Recording> recording;  ///< of all steps, made at the second run where the device can
   };
   Prepared& find_or_make(const Shape& input);
+  void bind(Prepared& prepared);
+  void run_steps();
+  TensorView view(int value) const;
   void poison(std::size_t offset, std::size_t bytes);
 
   std::shared_ptr<const Network> network_;
   int threads_;
   bool profiling_ = false;
+  std::unique_ptr<Stream> stream_;
   std::list<Prepared> plans_;  ///< most recently used first
   Prepared* current_ = nullptr;
   std::unique_ptr<DeviceMemory> arena_;  ///< shared by the plans, as large as the largest needs
+  int arenas_ = 0;                       ///< how many there were so far
   std::vector<double> step_seconds_;
 };
 

@@ -59,14 +59,25 @@ class Planner {
     return slice;
   }
 
-  static DType dtype_of(const Node& node) { return node.kind() == OpKind::argmax ? DType::i32 : DType::f32; }
+  DType dtype_of(const Node& node) const {
+    return node.kind() == OpKind::argmax ? DType::i32 : network_.options().dtype;
+  }
+
+  /// The largest power of two, at most 64, that divides `bytes`.
+  static std::size_t alignment_of(std::size_t bytes) {
+    std::size_t alignment = 64;
+    while (bytes % alignment != 0) alignment /= 2;
+    return alignment;
+  }
 
   void describe_values(Plan& plan) const {
     plan.values.resize(shapes_.size());
     for (int i = 0; i < graph_.size(); ++i) {
       Placement& value = plan.values[at(i)];
       const Slice owner = root(i);
-      value.desc = {shapes_[at(i)], shapes_[at(owner.whole)].c, dtype_of(graph_.node(i))};
+      const DType dtype = dtype_of(graph_.node(i));
+      value.desc = {shapes_[at(i)], shapes_[at(owner.whole)].c, dtype,
+                    alignment_of(static_cast<std::size_t>(owner.channel) * size_of(dtype))};
       if (owner.whole == i) value.bytes = value.desc.bytes();
     }
   }

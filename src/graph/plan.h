@@ -16,6 +16,8 @@ struct PlanOptions {
   bool fuse = true;             ///< bias, activation and residual into the convolution before them
   bool concat_in_place = true;  ///< producers write their slice of a concatenation
   bool reuse_memory = true;     ///< values whose lifetimes do not meet share the arena
+  bool record = true;           ///< the steps as one recording where the device can replay one
+  DType dtype = DType::f32;     ///< of the activations, one of the backend's activation_types()
   bool poison = false;          ///< fill the arena with NaN before each run and each value after its last use
 };
 

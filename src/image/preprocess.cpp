@@ -2,13 +2,11 @@
 #include "image/preprocess.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
-#include "core/parallel.h"
 
 namespace atrous {
 namespace {
@@ -19,6 +17,17 @@ int rounded(double value) { return static_cast<int>(std::clamp(std::round(value)
 int padded(int size, const InputSpec& input) {
   const int above = std::max(0, size - input.offset);
   return (above + input.multiple - 1) / input.multiple * input.multiple + input.offset;
+}
+
+/// Position on an axis of `logits` that a photo's pixel reads; the other numbers are Geometry's along the
+/// axis.
+AxisMap photo_to_logits(int photo, int scaled, int padded_size, std::int64_t logits, bool align_corners) {
+  if (align_corners) {
+    auto ratio = [](double from, double to) { return from > 1 ? (to - 1) / (from - 1) : 0.0; };
+    return {ratio(photo, scaled) * ratio(padded_size, static_cast<double>(logits)), 0};
+  }
+  const double factor = static_cast<double>(scaled) / photo * static_cast<double>(logits) / padded_size;
+  return {factor, 0.5 * factor - 0.5};
 }
 
 }  // namespace
@@ -45,39 +54,33 @@ Geometry plan_geometry(const InputSpec& input, int photo_width, int photo_height
   return g;
 }
 
-AxisMap photo_to_logits(int photo, int scaled, int padded_size, int logits, bool align_corners) {
-  if (align_corners) {
-    auto ratio = [](int from, int to) { return from > 1 ? (to - 1.0) / (from - 1.0) : 0.0; };
-    return {ratio(photo, scaled) * ratio(padded_size, logits), 0};
-  }
-  const double factor = static_cast<double>(scaled) / photo * logits / padded_size;
-  return {factor, 0.5 * factor - 0.5};
+PhotoSampling sample_logits(const Geometry& g, std::int64_t logits_width, std::int64_t logits_height,
+                            bool align_corners, bool mirrored) {
+  return {g.photo_width, g.photo_height,
+          photo_to_logits(g.photo_width, g.scaled_width, g.width, logits_width, align_corners),
+          photo_to_logits(g.photo_height, g.scaled_height, g.height, logits_height, align_corners), mirrored};
 }
 
-void preprocess(const ImageView& photo, const InputSpec& input, const Geometry& g, bool flip, float* out) {
+ImageView scale_photo(const ImageView& photo, const Geometry& g, Image& memory) {
+  if (g.scaled_width == photo.width && g.scaled_height == photo.height) return photo;
   const cv::Mat source(photo.height, photo.width, CV_8UC3, const_cast<std::uint8_t*>(photo.data),
                        static_cast<std::size_t>(photo.stride));
-  cv::Mat scaled = source;
-  if (g.scaled_width != photo.width || g.scaled_height != photo.height) {
-    const bool shrinks = 2 * g.scaled_width < photo.width || 2 * g.scaled_height < photo.height;
-    cv::resize(source, scaled, {g.scaled_width, g.scaled_height}, 0, 0,
-               shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
-  }
-  std::array<std::array<float, 256>, 3> value{};  // of each 8-bit level, by output channel
+  memory.width = g.scaled_width, memory.height = g.scaled_height;
+  memory.rgb.resize(std::size_t{3} * static_cast<std::size_t>(g.scaled_width) *
+                    static_cast<std::size_t>(g.scaled_height));
+  cv::Mat scaled(g.scaled_height, g.scaled_width, CV_8UC3, memory.rgb.data());
+  const bool shrinks = 2 * g.scaled_width < photo.width || 2 * g.scaled_height < photo.height;
+  cv::resize(source, scaled, scaled.size(), 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
+  return memory.view();
+}
+
+PixelTable pixel_table(const InputSpec& input) {
+  PixelTable table;
+  table.bgr = input.bgr;
   for (std::size_t c = 0; c < 3; ++c)
     for (std::size_t level = 0; level < 256; ++level)
-      value[c][level] = (static_cast<float>(level) * input.scale - input.mean[c]) / input.std[c];
-  parallel_for(g.height, [&](std::int64_t y) {
-    float* row = out + y * g.width * 3;
-    std::fill_n(row, std::ptrdiff_t{3} * g.width, 0.0F);
-    if (y >= g.scaled_height) return;
-    const std::uint8_t* pixels = scaled.ptr<std::uint8_t>(static_cast<int>(y));
-    for (int x = 0; x < g.scaled_width; ++x) {
-      const std::uint8_t* pixel = pixels + 3 * (flip ? g.scaled_width - 1 - x : x);
-      for (std::size_t c = 0; c < 3; ++c)
-        row[3 * x + static_cast<int>(c)] = value[c][pixel[input.bgr ? 2 - c : c]];
-    }
-  });
+      table.value[c][level] = (static_cast<float>(level) * input.scale - input.mean[c]) / input.std[c];
+  return table;
 }
 
 }  // namespace atrous

@@ -3,6 +3,7 @@
 
 #include "config/model_config.h"
 #include "core/image.h"
+#include "core/resample.h"
 
 namespace atrous {
 
@@ -19,15 +20,14 @@ struct Geometry {
 /// result is larger than 2^28 pixels.
 Geometry plan_geometry(const InputSpec& input, int photo_width, int photo_height, double scale = 1);
 
-/// Position on an axis of the network's output that a photo's pixel reads: factor * pixel + offset.
-struct AxisMap {
-  double factor, offset;
-};
-/// `logits` is the output's extent along the axis; the other numbers are Geometry's along it.
-AxisMap photo_to_logits(int photo, int scaled, int padded, int logits, bool align_corners);
+/// How the photo's pixels read the network's output of `logits_width` x `logits_height`.
+PhotoSampling sample_logits(const Geometry& geometry, std::int64_t logits_width, std::int64_t logits_height,
+                            bool align_corners, bool mirrored);
 
-/// Writes the normalised input, f32 [height, width, 3]; mirrored left to right where `flip`.
-void preprocess(const ImageView& photo, const InputSpec& input, const Geometry& geometry, bool flip,
-                float* out);
+/// The photo at scaled_width x scaled_height: bilinear, by area where it shrinks to less than half. `memory`
+/// holds the pixels where they are not the photo's own.
+ImageView scale_photo(const ImageView& photo, const Geometry& geometry, Image& memory);
+
+PixelTable pixel_table(const InputSpec& input);
 
 }  // namespace atrous

@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/stopwatch.h"
-#include "pipeline/upsample.h"
 #include "refine/dense_crf.h"
 #include "refine/superpixel.h"
 
@@ -30,17 +29,17 @@ void fuse(ScoreMap& fused, ScoreMap scores, Fusion fusion) {
                                             : fused.values[i] + scores.values[i];
 }
 
-void check_finite(const LogitsView& logits) {
-  for (std::int64_t i = 0; i < logits.width * logits.height; ++i)
-    for (int c = 0; c < logits.classes; ++c)
-      if (!std::isfinite(logits.data[i * logits.pitch + c]))
-        fail(ErrorCode::internal, "the network's scores are not finite");
+void check(bool finite) {
+  if (!finite) fail(ErrorCode::internal, "the network's scores are not finite");
 }
 
 }  // namespace
 
 Segmenter::Segmenter(std::shared_ptr<const Model> model, const SegmentOptions& options)
-    : model_(std::move(model)), options_(options), executor_(model_->network(), options.threads) {
+    : model_(std::move(model)),
+      options_(options),
+      executor_(model_->network(), options.threads),
+      pixels_(pixel_table(model_->config().input)) {
   if (options_.scales.empty()) fail(ErrorCode::invalid_argument, "scales: there must be at least one");
   for (double scale : options_.scales)
     if (!(scale >= 0.05 && scale <= 8))
@@ -88,33 +87,38 @@ void Segmenter::run_pass(std::span<const ImageView> photos, double scale, bool f
   const ModelConfig& config = model_->config();
   const double share = 1.0 / static_cast<double>(photos.size());
   const Geometry geometry = plan_geometry(config.input, photos[0].width, photos[0].height, scale);
-  const std::int64_t inputs = std::int64_t{geometry.height} * geometry.width * 3;
   Stopwatch watch;
-  float* input =
-      executor_.prepare({static_cast<std::int64_t>(photos.size()), geometry.height, geometry.width, 3});
+  executor_.prepare({static_cast<std::int64_t>(photos.size()), geometry.height, geometry.width, 3});
+  const TensorView input = executor_.input();
+  Stream& stream = executor_.stream();
   for (std::size_t i = 0; i < photos.size(); ++i)
-    preprocess(photos[i], config.input, geometry, flip, input + static_cast<std::int64_t>(i) * inputs);
+    stream.normalise(scale_photo(photos[i], geometry, scaled_), pixels_, flip, input.desc,
+                     input.image(static_cast<std::int64_t>(i)));
   const double preprocess_time = watch.lap();
   executor_.run();
+  stream.synchronise();
   const double network_time = watch.lap();
   const TensorView output = executor_.output();
   const Shape& shape = output.desc.shape;
+  const PhotoSampling sampling = sample_logits(geometry, shape.w, shape.h, config.align_corners, flip);
   for (std::size_t i = 0; i < photos.size(); ++i) {
-    const LogitsView logits{
-        output.data + static_cast<std::int64_t>(i) * shape.h * shape.w * output.desc.pitch,
-        shape.w,
-        shape.h,
-        output.desc.pitch,
-        static_cast<int>(shape.c),
-        flip};
-    check_finite(logits);
+    const LogitsView logits{output.image(static_cast<std::int64_t>(i)),
+                            shape.w,
+                            shape.h,
+                            output.desc.pitch,
+                            static_cast<int>(shape.c),
+                            output.desc.dtype};
     if (needs_scores()) {
-      ScoreMap scores = upsample(logits, geometry, config.align_corners);
+      ScoreMap scores{sampling.width, sampling.height, logits.classes, {}};
+      scores.values.resize(scores.pixels() * static_cast<std::size_t>(shape.c));
+      check(stream.upsample_scores(logits, sampling, config.fusion == Fusion::mean, scores.values.data()));
       if (flip) swap_pairs(scores, config.labels);
-      fuse(fused[i], config.fusion == Fusion::mean ? softmax_of(std::move(scores), 1) : std::move(scores),
-           config.fusion);
+      fuse(fused[i], std::move(scores), config.fusion);
     } else {
-      results[i].labels = upsample_argmax(logits, geometry, config.align_corners);
+      LabelMap& labels = results[i].labels;
+      labels = {sampling.width, sampling.height, {}};
+      labels.ids.resize(static_cast<std::size_t>(labels.width) * static_cast<std::size_t>(labels.height));
+      check(stream.upsample_labels(logits, sampling, labels.ids.data()));
     }
     results[i].times.preprocess += preprocess_time * share;
     results[i].times.network += network_time * share;

@@ -59,6 +59,8 @@ class Segmenter {
   std::shared_ptr<const Model> model_;
   SegmentOptions options_;
   Executor executor_;
+  PixelTable pixels_;
+  Image scaled_;  ///< the photo at the network's scale, memory kept from one to the next
   std::optional<CrfParams> crf_;
   int superpixels_ = 0;
 };

@@ -44,17 +44,19 @@ Graph build(const std::string& yaml, const Shape& input) {
   return build_graph(e.nodes, e.output, input, RandomWeights(3));
 }
 
-std::vector<float> run(Executor& executor, const Shape& input, unsigned seed = 1) {
-  float* to = executor.prepare(input);
-  std::mt19937 generator(seed);
-  for (std::int64_t i = 0; i < input.elements(); ++i)
-    to[i] = static_cast<float>(generator() % 2000U) / 1000.0F - 1;
-  executor.run();
-  const TensorView out = executor.output();
+std::vector<float> noise(const Shape& shape, std::mt19937& generator) {
   std::vector<float> values;
-  for (std::int64_t p = 0; p < out.desc.shape.pixels(); ++p)
-    for (std::int64_t c = 0; c < out.desc.shape.c; ++c) values.push_back(out.data[p * out.desc.pitch + c]);
+  for (std::int64_t i = 0; i < shape.elements(); ++i)
+    values.push_back(static_cast<float>(generator() % 2000U) / 1000.0F - 1);
   return values;
+}
+
+std::vector<float> run(Executor& executor, const Shape& input, unsigned seed = 1) {
+  std::mt19937 generator(seed);
+  executor.prepare(input);
+  executor.write_input(noise(input, generator));
+  executor.run();
+  return executor.read_output();
 }
 
 std::vector<float> run_with(const Graph& graph, const Shape& input, const PlanOptions& options) {
@@ -257,17 +259,16 @@ TEST(Executor, BatchEqualsSinglesAndShapesMayAlternate) {
   const Shape batch{3, 21, 25, 3}, large{1, 40, 31, 3};
   const std::vector<float> together = run(executor, batch);
   const std::vector<float> first_large = run(executor, large);
-  float* to = other.prepare(kInput);
   std::mt19937 generator(1);
   std::size_t at = 0;
   for (int image = 0; image < 3; ++image) {
-    to = other.prepare(kInput);
-    for (std::int64_t i = 0; i < kInput.elements(); ++i)
-      to[i] = static_cast<float>(generator() % 2000U) / 1000.0F - 1;
+    other.prepare(kInput);
+    other.write_input(noise(kInput, generator));
     other.run();
-    const TensorView out = other.output();
-    for (std::int64_t i = 0; i < out.desc.shape.elements(); ++i, ++at)
-      ASSERT_NEAR(out.data[i], together[at], 1e-5F * std::max(1.0F, std::abs(together[at])));
+    for (float value : other.read_output()) {
+      ASSERT_NEAR(value, together[at], 1e-5F * std::max(1.0F, std::abs(together[at])));
+      ++at;
+    }
   }
   EXPECT_EQ(run(executor, batch), together);
   EXPECT_EQ(run(executor, large), first_large);

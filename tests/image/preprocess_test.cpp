@@ -33,52 +33,44 @@ TEST(Geometry, FollowsThePolicy) {
 
 TEST(Geometry, PhotoPixelsReadTheRightLogits) {
   // half-pixel: the photo's edges fall on the edges of the part of the logits that shows the photo
-  const AxisMap half = photo_to_logits(100, 50, 64, 16, false);
-  EXPECT_NEAR(half.factor * -0.5 + half.offset, -0.5, 1e-12);
-  EXPECT_NEAR(half.factor * 99.5 + half.offset, 16.0 * 50 / 64 - 0.5, 1e-12);
+  const Geometry g{100, 100, 50, 33, 64, 65};
+  const PhotoSampling half = sample_logits(g, 16, 17, false, true);
+  EXPECT_TRUE(half.mirrored);
+  EXPECT_EQ(half.width, 100);
+  EXPECT_EQ(half.height, 100);
+  EXPECT_NEAR(half.columns.factor * -0.5 + half.columns.offset, -0.5, 1e-12);
+  EXPECT_NEAR(half.columns.factor * 99.5 + half.columns.offset, 16.0 * 50 / 64 - 0.5, 1e-12);
   // align_corners: first on first, last on last
-  const AxisMap corners = photo_to_logits(100, 65, 65, 17, true);
-  EXPECT_NEAR(corners.offset, 0, 1e-12);
-  EXPECT_NEAR(corners.factor * 99, 16, 1e-12);
-  EXPECT_NEAR(photo_to_logits(100, 33, 65, 17, true).factor * 99, 8, 1e-12);
+  const AxisMap whole = sample_logits({100, 1, 65, 1, 65, 1}, 17, 1, true, false).columns;
+  EXPECT_NEAR(whole.offset, 0, 1e-12);
+  EXPECT_NEAR(whole.factor * 99, 16, 1e-12);
+  EXPECT_NEAR(sample_logits(g, 16, 17, true, false).rows.factor * 99, 8, 1e-12);
 }
 
-TEST(Preprocess, NormalisesPadsAndMirrors) {
-  InputSpec input = spec(SizePolicy::native, 8, 8, 4);
+TEST(Preprocess, TablesHoldTheNormalisedLevels) {
+  InputSpec input;
+  input.bgr = true;
   input.scale = 1.0F / 255, input.mean = {0.5F, 0.25F, 0}, input.std = {0.5F, 1, 2};
-  Image photo{3, 2, {}};
-  for (int i = 0; i < 18; ++i) photo.rgb.push_back(static_cast<std::uint8_t>(10 * i));
-  for (const bool bgr : {false, true})
-    for (const bool flip : {false, true}) {
-      input.bgr = bgr;
-      const Geometry g = plan_geometry(input, 3, 2);
-      ASSERT_EQ(g.width, 4);
-      ASSERT_EQ(g.height, 4);
-      std::vector<float> out(48, -9);
-      preprocess(photo.view(), input, g, flip, out.data());
-      for (int y = 0; y < 4; ++y)
-        for (int x = 0; x < 4; ++x)
-          for (int c = 0; c < 3; ++c) {
-            double want = 0;  // the mean
-            if (x < 3 && y < 2) {
-              const int from = 9 * y + 3 * (flip ? 2 - x : x) + (bgr ? 2 - c : c);
-              const auto k = static_cast<std::size_t>(c);
-              want = (10.0 * from / 255 - input.mean[k]) / input.std[k];
-            }
-            EXPECT_NEAR(out[static_cast<std::size_t>((y * 4 + x) * 3 + c)], want, 1e-6);
-          }
-    }
+  const PixelTable table = pixel_table(input);
+  EXPECT_TRUE(table.bgr);
+  for (std::size_t c = 0; c < 3; ++c)
+    for (int level : {0, 1, 128, 255})
+      EXPECT_NEAR(table.value[c][static_cast<std::size_t>(level)],
+                  (level / 255.0 - input.mean[c]) / input.std[c], 1e-6);
 }
 
-TEST(Preprocess, ReadsRowsByStride) {
-  std::vector<std::uint8_t> memory(2 * 16, 200);
-  for (int y = 0; y < 2; ++y)
-    for (int i = 0; i < 9; ++i)
-      memory[static_cast<std::size_t>(16 * y + i)] = static_cast<std::uint8_t>(9 * y + i);
-  const InputSpec input = spec(SizePolicy::native, 2, 3);
-  std::vector<float> out(18);
-  preprocess({memory.data(), 3, 2, 16}, input, plan_geometry(input, 3, 2), false, out.data());
-  for (int i = 0; i < 18; ++i) EXPECT_NEAR(out[static_cast<std::size_t>(i)] * 255, i, 1e-4);
+TEST(Preprocess, ScalesThePhotoAndKeepsOneOfTheRightSize) {
+  std::vector<std::uint8_t> pixels(std::size_t{3} * 40 * 20, 77);
+  const ImageView photo{pixels.data(), 40, 20, 120};
+  Image memory;
+  EXPECT_EQ(scale_photo(photo, {40, 20, 40, 20, 48, 32}, memory).data, pixels.data());
+  for (auto [w, h] : {std::pair(60, 33), std::pair(10, 5)}) {
+    const ImageView scaled = scale_photo(photo, {40, 20, w, h, w, h}, memory);
+    EXPECT_EQ(scaled.width, w);
+    EXPECT_EQ(scaled.height, h);
+    for (int y = 0; y < h; ++y)
+      for (int i = 0; i < 3 * w; ++i) ASSERT_EQ(scaled.row(y)[i], 77);
+  }
 }
 
 }  // namespace

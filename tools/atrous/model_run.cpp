@@ -22,11 +22,13 @@ Shape parse_size(const std::string& text, const InputSpec& input, int batch) {
 }
 
 double run_on_noise(Executor& executor, const Shape& input) {
-  float* values = executor.prepare(input);
-  for (std::int64_t i = 0; i < input.elements(); ++i)
-    values[i] = static_cast<float>(i * 7919 % 255) / 127.5F - 1;
+  executor.prepare(input);
+  std::vector<float> values(static_cast<std::size_t>(input.elements()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 7919 % 255) / 127.5F - 1;
+  executor.write_input(values);
   Stopwatch watch;
   executor.run();
+  executor.stream().synchronise();
   return watch.lap();
 }
 

@@ -5,8 +5,10 @@
 #include <sched.h>
 
 #include <array>
+#include <cstring>
 
 #include "backend/cpu/onednn_compat.h"
+#include "backend/cpu/photo.h"
 #include "core/buffer.h"
 #include "core/error.h"
 
@@ -22,6 +24,29 @@ class HostMemory : public DeviceMemory {
 
  private:
   Buffer buffer_;
+};
+
+class CpuStream : public Stream {
+ public:
+  void upload(void* device, const void* host, std::size_t bytes) override {
+    std::memcpy(device, host, bytes);
+  }
+  void download(void* host, const void* device, std::size_t bytes) override {
+    std::memcpy(host, device, bytes);
+  }
+  void synchronise() override {}
+  std::unique_ptr<Recording> record(const std::function<void()>&) override { return nullptr; }
+  void normalise(const ImageView& scaled, const PixelTable& table, bool flip, const TensorDesc& input,
+                 void* image) override {
+    normalise_pixels(scaled, table, flip, input.shape, static_cast<float*>(image));
+  }
+  bool upsample_labels(const LogitsView& logits, const PhotoSampling& photo, std::uint8_t* labels) override {
+    return atrous::upsample_labels(logits, photo, labels);
+  }
+  bool upsample_scores(const LogitsView& logits, const PhotoSampling& photo, bool softmax,
+                       float* scores) override {
+    return atrous::upsample_scores(logits, photo, softmax, scores);
+  }
 };
 
 using List = std::span<const Implementation> (*)();
@@ -49,6 +74,11 @@ class CpuBackend : public Backend {
     return kLists.at(static_cast<std::size_t>(kind))();
   }
   std::unique_ptr<DeviceMemory> allocate(std::size_t bytes) const override { return allocate_host(bytes); }
+  std::unique_ptr<Stream> make_stream() const override { return std::make_unique<CpuStream>(); }
+  std::span<const DType> activation_types() const override {
+    static constexpr DType kTypes[] = {DType::f32};
+    return kTypes;
+  }
   void set_threads(int threads) const override { omp_set_num_threads(threads); }
   int default_threads() const override {
     cpu_set_t allowed;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/convert.h"
+
+#include <cstring>
+
+#include "core/error.h"
+#include "core/half.h"
+
+namespace atrous {
+namespace {
+
+/// out[i] = f(in[i]) without assuming that either side is aligned.
+template <typename From, typename To, typename F>
+void map(const void* in, void* out, std::int64_t count, const F& f) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    From from;
+    std::memcpy(&from, static_cast<const char*>(in) + i * std::int64_t{sizeof from}, sizeof from);
+    const To to = f(from);
+    std::memcpy(static_cast<char*>(out) + i * std::int64_t{sizeof to}, &to, sizeof to);
+  }
+}
+
+}  // namespace
+
+void to_f32(const void* in, DType dtype, std::int64_t count, float* out) {
+  if (dtype == DType::f32)
+    std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float));
+  else if (dtype == DType::f16)
+    map<std::uint16_t, float>(in, out, count, half_to_float);
+  else if (dtype == DType::bf16)
+    map<std::uint16_t, float>(in, out, count, bfloat16_to_float);
+  else if (dtype == DType::i32)
+    map<std::int32_t, float>(in, out, count, [](std::int32_t v) { return static_cast<float>(v); });
+  else
+    fail(ErrorCode::internal, "to_f32: {} is not a type of activations", to_string(dtype));
+}
+
+void from_f32(const float* in, std::int64_t count, DType dtype, void* out) {
+  if (dtype == DType::f32)
+    std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float));
+  else if (dtype == DType::f16)
+    map<float, std::uint16_t>(in, out, count, float_to_half);
+  else if (dtype == DType::bf16)
+    map<float, std::uint16_t>(in, out, count, float_to_bfloat16);
+  else
+    fail(ErrorCode::internal, "from_f32: {} is not a type of activations", to_string(dtype));
+}
+
+}  // namespace atrous
