@@ -94,11 +94,11 @@ T shuffle(T v, int lane, emulation::Site site = emulation::Site::current()) {
 template <typename T>
 T shuffle_down(T v, int delta, emulation::Site site = emulation::Site::current()) {
   const int source = lane_id() + delta;
-  return shuffle(v, source < 32 ? source : lane_id(), site);
+  return cuda::shuffle(v, source < 32 ? source : lane_id(), site);
 }
 template <typename T>
 T shuffle_xor(T v, int mask, emulation::Site site = emulation::Site::current()) {
-  return shuffle(v, lane_id() ^ mask, site);
+  return cuda::shuffle(v, lane_id() ^ mask, site);
 }
 inline unsigned warp_ballot(bool vote, emulation::Site site = emulation::Site::current()) {
   return emulation::collective(emulation::kBallot, {vote ? 1U : 0U}, site)[0];
