@@ -4,7 +4,7 @@ target_compile_features(atrous_options INTERFACE cxx_std_20)
 target_compile_options(atrous_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wno-missing-field-initializers
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow>>  # GCC 12 warns about its own headers
-  $<$<BOOL:${ATROUS_WERROR}>:-Werror>)
+  $<$<AND:$<BOOL:${ATROUS_WERROR}>,$<COMPILE_LANGUAGE:C,CXX>>:-Werror>)
 if(ATROUS_SANITIZE)
   target_compile_options(atrous_options INTERFACE -fsanitize=${ATROUS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   target_link_options(atrous_options INTERFACE -fsanitize=${ATROUS_SANITIZE})

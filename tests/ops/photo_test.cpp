@@ -7,7 +7,7 @@
 #include <random>
 
 #include "core/convert.h"
-#include "support/device.h"
+#include "support/backend_under_test.h"
 
 namespace atrous {
 namespace {
@@ -36,9 +36,16 @@ double reference(const std::vector<float>& logits, const LogitsView& view, doubl
   return sum;
 }
 
+/// None where there is no such device, which the operator cases say.
+std::vector<DType> types_under_test() {
+  const std::shared_ptr<const Backend> backend = test::backend_under_test().backend;
+  if (!backend) return {};
+  return {backend->activation_types().begin(), backend->activation_types().end()};
+}
+
 class Photo : public testing::TestWithParam<DType> {
  protected:
-  std::shared_ptr<const Backend> backend_ = test::tested_backend();
+  std::shared_ptr<const Backend> backend_ = test::backend_under_test().backend;
   std::unique_ptr<Stream> stream_ = backend_->make_stream();
 };
 
@@ -131,7 +138,8 @@ TEST_P(Photo, NormalisingPadsMirrorsAndReadsRowsByStride) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, Photo, testing::ValuesIn(test::tested_types()),
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Photo);
+INSTANTIATE_TEST_SUITE_P(Types, Photo, testing::ValuesIn(types_under_test()),
                          [](const auto& test) { return std::string(to_string(test.param)); });
 
 }  // namespace

@@ -4,155 +4,145 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <random>
+#include <map>
 
 #include "backend/backend.h"
-#include "ops/schema.h"
-#include "support/reference.h"
+#include "support/backend_under_test.h"
+#include "support/device_tensor.h"
+#include "support/problem.h"
+#include "support/tolerance.h"
 
 namespace atrous::test {
 namespace {
 
-constexpr float kGuard = -12345.5F;
+constexpr std::size_t kGuard = 64;
 
-/// A tensor laid out with a pitch, guard values in its gaps and around it.
-struct Guarded {
-  Guarded(const TensorDesc& d)
-      : desc(d), memory(static_cast<std::size_t>(d.shape.pixels() * d.pitch + 64), kGuard) {}
-  float* data() { return memory.data() + 32; }
-  float& at(std::int64_t pixel, std::int64_t c) { return data()[pixel * desc.pitch + c]; }
-  bool guards_intact() {
-    for (std::size_t i = 0; i < 32; ++i)
-      if (memory[i] != kGuard || memory[memory.size() - 1 - i] != kGuard) return false;
-    for (std::int64_t pixel = 0; pixel < desc.shape.pixels(); ++pixel)
-      for (std::int64_t c = desc.shape.c; c < desc.pitch && (pixel + 1 < desc.shape.pixels()); ++c)
-        if (at(pixel, c) != kGuard) return false;
-    return true;
-  }
-  TensorDesc desc;
-  std::vector<float> memory;
+/// Where the tensors of a run lie. Each of them is the only odd one once, so that an implementation which
+/// looks at the alignment of the others alone is found out.
+struct Layout {
+  std::string_view name;
+  Placement first_input, other_inputs, output;
 };
+constexpr Layout kLayouts[] = {{"dense", kDense, kDense, kDense},
+                               {"aligned slices", kAlignedSlice, kAlignedSlice, kAlignedSlice},
+                               {"odd first input", kOddSlice, kDense, kDense},
+                               {"odd output", kDense, kDense, kOddSlice},
+                               {"odd other inputs", kDense, kOddSlice, kDense}};
 
-class Runner {
+class CaseRunner {
  public:
-  Runner(const OpCase& test_case, bool small_integers)
-      : case_(test_case), integers_(small_integers), generator_(seed()) {
-    for (const Shape& shape : case_.inputs) {
-      inputs_.push_back({shape, {}});
-      for (std::int64_t i = 0; i < shape.elements(); ++i) inputs_.back().values.push_back(random(-2, 2));
-    }
-    const OpSchema& schema = schema_of(case_.params);
-    output_ = schema.infer_shape(case_.params, case_.inputs);
-    double terms = 1;
-    for (const ConstantSpec& spec : schema.constants(case_.params, case_.inputs)) {
-      std::int64_t count = 1;
-      for (std::int64_t extent : spec.dims) count *= extent;
-      std::vector<float> values;
-      for (std::int64_t i = 0; i < count; ++i)
-        values.push_back(spec.name == "running_var" ? random(1, 2) : random(-1, 1));
-      reference_constants_.emplace_back(values.begin(), values.end());
-      if (spec.name == "weight") terms = static_cast<double>(count) / static_cast<double>(spec.dims[0]);
-      constants_.push_back({spec.name, make_tensor_ref(spec.name, spec.dims, std::move(values)), {}});
-    }
-    expected_ = reference(case_.params, inputs_, reference_constants_, output_);
-    double largest = 1;
-    for (double v : expected_.values) largest = std::max(largest, std::abs(v));
-    tolerance_ = integers_ ? 0 : case_.tolerance * largest * std::sqrt(terms);
-  }
+  CaseRunner(const OpCase& test_case, bool small_integers, const Backend& backend)
+      : case_(test_case), integers_(small_integers), backend_(backend), stream_(backend.make_stream()) {}
 
   void run() {
-    const auto backend = make_backend({});
-    int accepted = 0;
-    for (const Implementation& implementation : backend->implementations(kind_of(case_.params)))
-      for (std::int64_t gap : {0, 5}) accepted += run_one(*backend, implementation, gap) ? 1 : 0;
-    EXPECT_GT(accepted, 0) << case_.name << ": no implementation accepts it";
+    for (DType dtype : backend_.activation_types())
+      for (const Layout& layout : kLayouts) {
+        if (case_.inputs.size() == 1 && layout.name == "odd other inputs") continue;
+        bool accepted = false;
+        for (const Implementation& implementation : backend_.implementations(kind_of(case_.params)))
+          accepted |= run_one(implementation, dtype, layout);
+        EXPECT_TRUE(accepted) << case_.name << ": no implementation accepts it in " << to_string(dtype)
+                              << ", " << layout.name;
+      }
   }
 
  private:
-  static unsigned seed() {
-    const char* text = std::getenv("ATROUS_TEST_SEED");
-    return text != nullptr ? static_cast<unsigned>(std::atoi(text)) : 1U;
+  const Problem& problem(Precision precision) {
+    auto found = problems_.find(precision);
+    if (found == problems_.end())
+      found = problems_.emplace(precision, make_problem(case_, precision, integers_)).first;
+    return found->second;
   }
 
-  float random(float low, float high) {
-    const float value = std::uniform_real_distribution<float>(low, high)(generator_);
-    return integers_ ? std::round(value) : value;
-  }
-
-  bool run_one(const Backend& backend, const Implementation& implementation, std::int64_t gap) {
+  bool run_one(const Implementation& implementation, DType dtype, const Layout& layout) {
+    const Problem& problem = this->problem(precision_of(dtype, implementation.name));
+    std::vector<DeviceTensor> inputs;
     std::vector<TensorDesc> descs;
-    std::vector<Guarded> tensors;
-    for (const RefTensor& input : inputs_) {
-      descs.push_back({input.shape, input.shape.c + gap, DType::f32});
-      Guarded& tensor = tensors.emplace_back(descs.back());
-      for (std::int64_t p = 0; p < input.shape.pixels(); ++p)
-        for (std::int64_t c = 0; c < input.shape.c; ++c)
-          tensor.at(p, c) = static_cast<float>(input.values[static_cast<std::size_t>(p * input.shape.c + c)]);
+    std::vector<const void*> addresses;
+    for (const RefTensor& values : problem.inputs) {
+      DeviceTensor& input = inputs.emplace_back(backend_, *stream_, values.shape, dtype,
+                                                inputs.empty() ? layout.first_input : layout.other_inputs, 0);
+      input.upload(values);
+      descs.push_back(input.desc());
+      addresses.push_back(input.data());
     }
-    const bool ids = kind_of(case_.params) == OpKind::argmax;
-    const TensorDesc out{output_, output_.c + gap, ids ? DType::i32 : DType::f32};
-    const NodeDesc node{case_.name, case_.params, descs, out, constants_};
+    auto make_output = [&] {
+      const bool ids = kind_of(case_.params) == OpKind::argmax;
+      return DeviceTensor(backend_, *stream_, problem.expected.shape, ids ? DType::i32 : dtype, layout.output,
+                          kGuard);
+    };
+    const TensorDesc output_desc = make_output().desc();
+    const NodeDesc node{case_.name, case_.params, descs, output_desc, problem.constants};
     if (!implementation.refuse(node).empty()) return false;
     WeightCache cache;
     PrepareContext context{cache, 1};
     const std::unique_ptr<Kernel> kernel = implementation.prepare(node, context);
-    std::vector<const void*> addresses;
-    for (Guarded& tensor : tensors) addresses.push_back(tensor.data());
-    std::vector<float> first;
+    const std::string what =
+        fmt::format("{} by {}, {}, {}", case_.name, implementation.name, to_string(dtype), layout.name);
+    std::vector<std::byte> first;
     for (int threads : {1, 3}) {
-      backend.set_threads(threads);
-      Guarded output(out);
-      const std::unique_ptr<DeviceMemory> workspace = backend.allocate(kernel->workspace_bytes() + 64);
-      std::memset(workspace->host(), 0x7b, workspace->size());
-      kernel->run({addresses, output.data(), workspace->data()});
-      const std::string what =
-          case_.name + " by " + std::string(implementation.name) + (gap > 0 ? ", sliced" : ", dense");
-      EXPECT_TRUE(output.guards_intact()) << what << ": wrote outside its output";
-      for (std::size_t i = workspace->size() - 64; i < workspace->size(); ++i)
-        if (static_cast<int>(workspace->host()[i]) != 0x7b)
-          ADD_FAILURE() << what << ": wrote past its workspace";
-      compare(output, ids, what);
-      if (threads == 1)
-        first = output.memory;
+      backend_.set_threads(threads);
+      DeviceTensor output = make_output();
+      run_kernel(*kernel, addresses, output.data(), what);
+      output.download();
+      EXPECT_TRUE(output.surroundings_intact()) << what << ": wrote outside its output";
+      compare(output, problem, what);
+      if (first.empty())
+        first = output.bytes();
       else
-        EXPECT_EQ(std::memcmp(first.data(), output.memory.data(), first.size() * sizeof(float)), 0)
-            << what << ": threads change the result";
+        EXPECT_TRUE(first == output.bytes()) << what << ": a second run (with more threads) differs";
     }
     return true;
   }
 
-  void compare(Guarded& output, bool ids, const std::string& what) {
-    double worst = -1;
+  void run_kernel(const Kernel& kernel, std::span<const void* const> inputs, void* output,
+                  const std::string& what) {
+    constexpr std::byte kUnwritten{0xff};
+    std::vector<std::byte> content(kernel.workspace_bytes() + kGuard, kUnwritten);
+    const std::unique_ptr<DeviceMemory> workspace = backend_.allocate(content.size());
+    stream_->upload(workspace->data(), content.data(), content.size());
+    kernel.run({inputs, output, workspace->data(), stream_.get()});
+    stream_->download(content.data(), workspace->data(), content.size());
+    EXPECT_TRUE(
+        std::all_of(content.end() - kGuard, content.end(), [](std::byte b) { return b == kUnwritten; }))
+        << what << ": wrote past its workspace";
+  }
+
+  void compare(const DeviceTensor& output, const Problem& problem, const std::string& what) const {
+    const Shape& shape = problem.expected.shape;
+    double worst = 0;
     std::string where;
-    for (std::int64_t p = 0; p < output_.pixels(); ++p)
-      for (std::int64_t c = 0; c < output_.c; ++c) {
-        std::int32_t id = 0;
-        std::memcpy(&id, &output.at(p, c), sizeof id);
-        const double got = ids ? id : output.at(p, c),
-                     wanted = expected_.values[static_cast<std::size_t>(p * output_.c + c)];
-        const double difference = std::isnan(got) ? INFINITY : std::abs(got - wanted);
-        if (difference <= worst) continue;
-        worst = difference;
-        where = fmt::format("pixel {} channel {}: {} instead of {}", p, c, got, wanted);
+    for (std::int64_t pixel = 0; pixel < shape.pixels(); ++pixel)
+      for (std::int64_t c = 0; c < shape.c; ++c) {
+        const double got = output.at(pixel, c),
+                     wanted = problem.expected.values[static_cast<std::size_t>(pixel * shape.c + c)];
+        const double allowed =
+            integers_ ? 0
+                      : tolerance(case_.params, output.desc().dtype, problem.terms, problem.largest, wanted);
+        const double excess = std::isnan(got) ? INFINITY : std::abs(got - wanted) - allowed;
+        if (excess <= worst) continue;
+        worst = excess;
+        where = fmt::format("pixel {} channel {}: {} instead of {} (allowed error {})", pixel, c, got, wanted,
+                            allowed);
       }
-    EXPECT_LE(worst, ids ? 0 : tolerance_) << what << ": " << where;
+    EXPECT_EQ(worst, 0) << what << ": " << where;
   }
 
   const OpCase& case_;
-  bool integers_;
-  std::mt19937 generator_;
-  std::vector<RefTensor> inputs_;
-  std::vector<Constant> constants_;
-  std::vector<std::vector<double>> reference_constants_;
-  Shape output_;
-  RefTensor expected_;
-  double tolerance_ = 0;
+  const bool integers_;
+  const Backend& backend_;
+  const std::unique_ptr<Stream> stream_;
+  std::map<Precision, Problem> problems_;
 };
 
 }  // namespace
 
-void expect_case(const OpCase& test_case, bool small_integers) { Runner(test_case, small_integers).run(); }
+void expect_case(const OpCase& test_case, bool small_integers) {
+  static const BackendUnderTest tested = backend_under_test();
+  if (tested.backend == nullptr) GTEST_SKIP() << tested.why_none;
+  CaseRunner(test_case, small_integers, *tested.backend).run();
+}
 
 }  // namespace atrous::test

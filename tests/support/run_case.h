@@ -14,14 +14,14 @@ struct OpCase {
   std::string name;
   OpParams params;
   std::vector<Shape> inputs;
-  double tolerance =
-      2e-5;  ///< relative to the largest reference value, for one term; grows with the root of the terms
 };
 
-/// Runs every CPU implementation that accepts the case, with dense tensors and with channel slices of wider
-/// ones, on one and on three threads, and compares with the double-precision reference. Guard values around
-/// output and workspace must survive, the numbers of threads must agree bit by bit. Fails the running test
-/// with a message that names the element.
+/// Runs the case on backend_under_test(): in every type its activations can have, with dense tensors and with
+/// channel slices of wider ones (some at odd addresses), by every implementation that accepts, and at least
+/// one must. Compares with the double-precision reference (tolerance.h). Bytes around the output and behind
+/// the workspace must survive; a second run, on the CPU with three threads instead of one, must agree bit by
+/// bit. Fails the running test with a message that names the element. With `small_integers` values are small
+/// integers and results exact. Skips the running test, saying why, where there is no such device.
 void expect_case(const OpCase& test_case, bool small_integers = false);
 
 }  // namespace atrous::test

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cuda_runtime_api.h>
+
+#include "backend/cuda/runtime.h"
+#include "core/error.h"
+
+namespace atrous::cuda {
+namespace {
+
+void check(cudaError_t status, const char* doing, ErrorCode code = ErrorCode::internal) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // an error that is not sticky must not turn up again in the next launch
+  fail(code, "{}: {} ({})", doing, cudaGetErrorString(status), cudaGetErrorName(status));
+}
+
+std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
+
+}  // namespace
+
+int device_count(std::string* why) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess) {
+    cudaGetLastError();
+    count = 0;
+  }
+  if (why != nullptr)
+    *why = status != cudaSuccess ? cudaGetErrorString(status) : count == 0 ? "no device is visible" : "";
+  return count;
+}
+
+DeviceInfo device_info(int index) {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, index), "asking for a CUDA device's properties",
+        ErrorCode::unsupported);
+  int driver = 0, runtime = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the CUDA driver's version");
+  check(cudaRuntimeGetVersion(&runtime), "asking for the CUDA runtime's version");
+  return {properties.name,           properties.major,
+          properties.minor,          properties.multiProcessorCount,
+          properties.totalGlobalMem, properties.sharedMemPerBlockOptin,
+          version(driver),           version(runtime)};
+}
+
+void set_device(int index) { check(cudaSetDevice(index), "choosing a CUDA device", ErrorCode::unsupported); }
+
+void* allocate(std::size_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t status = cudaMalloc(&memory, bytes);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    fail(ErrorCode::out_of_memory, "allocating {} bytes of device memory: {}", bytes,
+         cudaGetErrorString(status));
+  }
+  check(status, "allocating device memory");
+  return memory;
+}
+
+void release(void* memory) noexcept { cudaFree(memory); }
+
+void* allocate_pinned(std::size_t bytes) {
+  void* memory = nullptr;
+  check(cudaMallocHost(&memory, bytes), "allocating pinned host memory", ErrorCode::out_of_memory);
+  return memory;
+}
+
+void release_pinned(void* memory) noexcept { cudaFreeHost(memory); }
+
+StreamHandle create_stream() {
+  StreamHandle stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a CUDA stream");
+  return stream;
+}
+
+void destroy_stream(StreamHandle stream) noexcept { cudaStreamDestroy(stream); }
+
+void synchronise(StreamHandle stream) { check(cudaStreamSynchronize(stream), "waiting for a CUDA stream"); }
+
+void copy_to_device(void* device, const void* host, std::size_t bytes, StreamHandle stream) {
+  check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
+}
+
+void copy_to_host(void* host, const void* device, std::size_t bytes, StreamHandle stream) {
+  check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream), "copying from the device");
+}
+
+void begin_capture(StreamHandle stream) {
+  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "recording a CUDA graph");
+}
+
+GraphHandle end_capture(StreamHandle stream) {
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamEndCapture(stream, &graph), "recording a CUDA graph");
+  GraphHandle executable = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
+  cudaGraphDestroy(graph);
+  check(status, "preparing a CUDA graph");
+  return executable;
+}
+
+void launch_graph(GraphHandle graph, StreamHandle stream) {
+  check(cudaGraphLaunch(graph, stream), "launching a CUDA graph");
+}
+
+void destroy_graph(GraphHandle graph) noexcept { cudaGraphExecDestroy(graph); }
+
+}  // namespace atrous::cuda

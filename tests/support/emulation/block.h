@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <bit>
+#include <exception>
+#include <memory>
+#include <vector>
+
+#include "support/emulation/execution.h"
+#include "support/emulation/fiber.h"
+#include "support/emulation/order.h"
+
+namespace atrous::cuda::emulation {
+
+/// Meeting point of all live threads of a block or warp: the last one to arrive, or to return, opens it.
+struct Barrier {
+  unsigned live = 0, arrived = 0;
+  unsigned generation = 0;  ///< the fence alternates, for a fast thread may be at the next barrier already
+  const Collective* operation = nullptr;  ///< of a warp; null for the block's barrier
+  Site site;
+  char fence[2] = {};
+};
+
+struct Warp {
+  Barrier barrier;
+  std::uint32_t live = 0;  ///< a bit per lane
+  std::array<LaneValues, 32> lanes{};
+  unsigned first_thread = 0;
+};
+
+enum class ThreadState { fresh, runnable, at_block_barrier, at_warp_operation, returned };
+
+struct Thread {
+  ThreadView view;
+  Fiber fiber;
+  ThreadState state = ThreadState::fresh;
+  Site site;  ///< where it waits
+  std::uint32_t warp = 0;
+  std::vector<AsyncCopy> copies;        ///< of cp.async, not yet due
+  std::vector<std::size_t> group_ends;  ///< of committed groups, as indices into copies
+  std::vector<AsyncCopy> due;
+};
+
+/// Memory of exactly `bytes`, 16-byte aligned, filled with NaN; the address sanitizer sees what goes past it.
+class SharedMemory {
+ public:
+  explicit SharedMemory(std::size_t bytes);
+  ~SharedMemory();
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  void* data_ = nullptr;
+};
+
+/// One block at a time of one launch, on the calling thread.
+class BlockRunner {
+ public:
+  BlockRunner(const LaunchConfig& config, const std::function<void()>& kernel, Order order);
+  ~BlockRunner();
+  BlockRunner(const BlockRunner&) = delete;
+  BlockRunner& operator=(const BlockRunner&) = delete;
+
+  /// Throws the first fault of a thread, after every other thread of the block has been unwound.
+  void run(ThreadView::Index block);
+
+  static BlockRunner& current();  ///< of the kernel that runs on this thread
+  Thread& self() { return *self_; }
+  void wait_for_block(const Site& site);
+  LaneValues wait_for_warp(const Collective& operation, const LaneValues& values, const Site& site);
+  void* static_shared(const void* tag, std::size_t bytes);
+  void* dynamic_shared() const { return dynamic_shared_->data(); }
+
+ private:
+  static void thread_main();
+  void run_thread();
+  void start_block(ThreadView::Index block);
+  void finish_block();
+  void run_until_done(Visits& visits);
+  void resume(Thread& thread);
+  void wait(Thread& thread, Barrier& barrier, ThreadState state, const Site& site);
+  void arrive(Barrier& barrier, const Collective* operation, const Site& site);
+  void open_block();
+  void open_warp(Warp& warp);
+  void leave(Thread& thread);
+  void report_deadlock();
+  std::string describe(const Thread& thread) const;
+  std::string states() const;
+
+  struct StaticArray {
+    const void* tag;
+    std::unique_ptr<SharedMemory> memory;
+  };
+
+  const LaunchConfig& config_;
+  const std::function<void()>& kernel_;
+  Order order_;
+  std::vector<Thread> threads_;
+  std::vector<Warp> warps_;
+  Barrier barrier_;
+  Thread* self_ = nullptr;
+  unsigned returned_ = 0;
+  bool cancelled_ = false;
+  std::exception_ptr fault_;
+  std::unique_ptr<SharedMemory> dynamic_shared_;
+  std::vector<StaticArray> static_shared_;
+  std::size_t static_bytes_ = 0;
+  char end_fence_ = 0;
+};
+
+}  // namespace atrous::cuda::emulation
