@@ -26,27 +26,39 @@ ATROUS_DEVICE float activate_as(const ActivationParams& p, float x) {
   return x;
 }
 
+template <ActivationKind kind, int N>
+ATROUS_DEVICE void activate_each(const ActivationParams& p, float (&x)[N]) {
+  for (int i = 0; i < N; ++i) x[i] = activate_as<kind>(p, x[i]);
+}
+
 /// Applies p to every value; the function is chosen once for all of them.
 template <int N>
 ATROUS_DEVICE void activate(const ActivationParams& p, float (&x)[N]) {
   switch (p.kind) {
-#define ATROUS_ACTIVATION(kind)                                                    \
-  case ActivationKind::kind:                                                       \
-    for (int i = 0; i < N; ++i) x[i] = activate_as<ActivationKind::kind>(p, x[i]); \
-    break;
-    ATROUS_ACTIVATION(none)
-    ATROUS_ACTIVATION(relu)
-    ATROUS_ACTIVATION(relu6)
-    ATROUS_ACTIVATION(leaky_relu)
-    ATROUS_ACTIVATION(sigmoid)
-    ATROUS_ACTIVATION(hardsigmoid)
-    ATROUS_ACTIVATION(hardswish)
-    ATROUS_ACTIVATION(silu)
-    ATROUS_ACTIVATION(gelu_erf)
-    ATROUS_ACTIVATION(gelu_tanh)
-    ATROUS_ACTIVATION(tanh)
-    ATROUS_ACTIVATION(clip)
-#undef ATROUS_ACTIVATION
+    case ActivationKind::relu:
+      return activate_each<ActivationKind::relu>(p, x);
+    case ActivationKind::relu6:
+      return activate_each<ActivationKind::relu6>(p, x);
+    case ActivationKind::leaky_relu:
+      return activate_each<ActivationKind::leaky_relu>(p, x);
+    case ActivationKind::sigmoid:
+      return activate_each<ActivationKind::sigmoid>(p, x);
+    case ActivationKind::hardsigmoid:
+      return activate_each<ActivationKind::hardsigmoid>(p, x);
+    case ActivationKind::hardswish:
+      return activate_each<ActivationKind::hardswish>(p, x);
+    case ActivationKind::silu:
+      return activate_each<ActivationKind::silu>(p, x);
+    case ActivationKind::gelu_erf:
+      return activate_each<ActivationKind::gelu_erf>(p, x);
+    case ActivationKind::gelu_tanh:
+      return activate_each<ActivationKind::gelu_tanh>(p, x);
+    case ActivationKind::tanh:
+      return activate_each<ActivationKind::tanh>(p, x);
+    case ActivationKind::clip:
+      return activate_each<ActivationKind::clip>(p, x);
+    case ActivationKind::none:
+      return;
   }
 }
 
