@@ -2,6 +2,9 @@
 #include "backend/backend.h"
 
 #include "backend/cpu/cpu_backend.h"
+#ifdef ATROUS_HAVE_CUDA
+#include "backend/cuda/cuda_backend.h"
+#endif
 #include "core/error.h"
 
 namespace atrous {
@@ -28,12 +31,33 @@ std::size_t WeightCache::bytes() const {
 
 std::shared_ptr<const Backend> make_backend(Device device) {
   if (device.kind == DeviceKind::cpu) return make_cpu_backend();
-  fail(ErrorCode::unsupported, "device '{}': this build has no CUDA backend (use cpu or auto)",
-       to_string(device));
+#ifdef ATROUS_HAVE_CUDA
+  return make_cuda_backend(device.index);
+#else
+  fail(ErrorCode::unsupported, "device '{}': {} (use cpu or auto)", to_string(device), why_no_gpu());
+#endif
 }
 
+#ifdef ATROUS_HAVE_CUDA
+std::vector<std::string> compiled_backends() { return {"cpu", "cuda"}; }
+
+std::vector<Device> find_devices() {
+  std::vector<Device> devices;
+  for (int i = 0; i < cuda::device_count(); ++i) devices.push_back({DeviceKind::cuda, i});
+  devices.push_back({});
+  return devices;
+}
+
+std::string why_no_gpu() {
+  std::string why;
+  return cuda::device_count(&why) > 0 ? "" : why;
+}
+#else
 std::vector<std::string> compiled_backends() { return {"cpu"}; }
 
 std::vector<Device> find_devices() { return {Device{}}; }
+
+std::string why_no_gpu() { return "this build has no CUDA backend"; }
+#endif
 
 }  // namespace atrous

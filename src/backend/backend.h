@@ -138,7 +138,8 @@ class Backend {
   virtual std::unique_ptr<Stream> make_stream() const = 0;
   /// Types its activations can have, the one that `--precision auto` takes first.
   virtual std::span<const DType> activation_types() const = 0;
-  /// Called by the executor around a run on the calling thread: sets the size of the thread team.
+  /// Called by the executor before work on the calling thread: sets the size of its thread team, or its
+  /// current GPU.
   virtual void set_threads(int threads) const = 0;
   virtual int default_threads() const = 0;
 };
@@ -147,7 +148,9 @@ class Backend {
 std::shared_ptr<const Backend> make_backend(Device device);
 /// Names of the backends compiled in: "cpu", "cuda".
 std::vector<std::string> compiled_backends();
-/// Devices that would work now.
+/// Devices that would work now, the best first; the CPU is always one.
 std::vector<Device> find_devices();
+/// Why find_devices() has no GPU, in the driver's words where there is one; "" where it has.
+std::string why_no_gpu();
 
 }  // namespace atrous

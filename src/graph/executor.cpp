@@ -2,7 +2,6 @@
 #include "graph/executor.h"
 
 #include <chrono>
-#include <cstring>
 
 #include "core/convert.h"
 #include "graph/passes.h"
@@ -23,7 +22,9 @@ Graph optimise(const Graph& graph, const Shape& nominal, const PlanOptions& opti
 
 Network::Network(const Graph& graph, const Shape& nominal, std::shared_ptr<const Backend> backend,
                  const PlanOptions& options)
-    : backend_(std::move(backend)), options_(options), graph_(optimise(graph, nominal, options)) {}
+    : backend_(std::move(backend)), options_(options), graph_(optimise(graph, nominal, options)) {
+  if (options.tune) tuner_ = std::make_unique<Tuner>(*backend_, cache_folder());
+}
 
 Executor::Executor(std::shared_ptr<const Network> network, int threads)
     : network_(std::move(network)),
@@ -105,7 +106,8 @@ void Executor::run_steps() {
 }
 
 void Executor::poison(std::size_t offset, std::size_t bytes) {
-  if (std::byte* host = arena_->host()) std::memset(host + offset, 0xff, bytes);  // all ones: a NaN
+  const std::vector<std::byte> nan(bytes, std::byte{0xff});  // all ones: a NaN in every type of activations
+  stream_->upload(arena_->data() + offset, nan.data(), bytes);
 }
 
 TensorView Executor::view(int value) const {

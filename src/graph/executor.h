@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "graph/graph.h"
 #include "graph/plan.h"
+#include "graph/tuner.h"
 
 namespace atrous {
 
@@ -25,12 +26,14 @@ class Network {
   const Backend& backend() const { return *backend_; }
   const PlanOptions& options() const { return options_; }
   WeightCache& weights() const { return weights_; }
+  Tuner* tuner() const { return tuner_.get(); }  ///< null where nothing is tuned
 
  private:
   std::shared_ptr<const Backend> backend_;
   PlanOptions options_;
   Graph graph_;
   mutable WeightCache weights_;
+  std::unique_ptr<Tuner> tuner_;
 };
 
 /// A value in the device's memory; valid until the executor's next prepare() or destruction.

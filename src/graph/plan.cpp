@@ -102,16 +102,35 @@ class Planner {
   }
 
   void choose(Step& step, const NodeDesc& desc) {
-    PrepareContext context{network_.weights(), threads_};
+    std::vector<const Implementation*> accepting;
     for (const Implementation& candidate : network_.backend().implementations(kind_of(desc.params))) {
       std::string reason = candidate.refuse(desc);
-      if (reason.empty()) {
-        step.implementation = candidate.name;
-        step.kernel = candidate.prepare(desc, context);
-        return;
-      }
-      step.refusals.push_back({std::string(candidate.name), std::move(reason)});
+      if (reason.empty())
+        accepting.push_back(&candidate);
+      else
+        step.refusals.push_back({std::string(candidate.name), std::move(reason)});
+      if (!accepting.empty() && network_.tuner() == nullptr) break;
     }
+    if (accepting.empty()) complain(step, desc);
+    const Implementation* chosen = accepting.size() > 1 ? fastest(step, desc, accepting) : accepting.front();
+    PrepareContext context{network_.weights(), threads_};
+    step.implementation = chosen->name;
+    step.kernel = chosen->prepare(desc, context);
+  }
+
+  const Implementation* fastest(Step& step, const NodeDesc& desc,
+                                const std::vector<const Implementation*>& accepting) {
+    const std::vector<Tuner::Measured> times = network_.tuner()->measure(desc, accepting, threads_);
+    for (std::size_t i = 1; i < times.size(); ++i)
+      step.refusals.push_back(
+          {times[i].implementation, fmt::format("slower here: {:.3f} ms against {:.3f}",
+                                                times[i].milliseconds, times[0].milliseconds)});
+    return *std::find_if(accepting.begin(), accepting.end(), [&](const Implementation* candidate) {
+      return candidate->name == times.front().implementation;
+    });
+  }
+
+  [[noreturn]] void complain(const Step& step, const NodeDesc& desc) const {
     std::string reasons;
     for (const Refusal& refusal : step.refusals)
       reasons += (reasons.empty() ? "" : "; ") + refusal.implementation + ": " + refusal.reason;

@@ -18,10 +18,11 @@ struct PlanOptions {
   bool reuse_memory = true;     ///< values whose lifetimes do not meet share the arena
   bool record = true;           ///< the steps as one recording where the device can replay one
   DType dtype = DType::f32;     ///< of the activations, one of the backend's activation_types()
+  bool tune = false;            ///< the fastest implementation by measuring; else the first that accepts
   bool poison = false;          ///< fill the arena with NaN before each run and each value after its last use
 };
 
-/// An implementation that was asked before the chosen one, and why it refused.
+/// An implementation that was not chosen, and why: it refused, or it was slower.
 struct Refusal {
   std::string implementation, reason;
 };

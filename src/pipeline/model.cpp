@@ -10,14 +10,23 @@
 namespace atrous {
 namespace {
 
-void check_precision(const std::string& precision, Device device) {
-  constexpr std::string_view kKnown[] = {"auto", "fp32", "fp16", "bf16", "int8"};
-  if (std::find(std::begin(kKnown), std::end(kKnown), precision) == std::end(kKnown))
+/// The type of activations that a precision means on this backend.
+DType activation_type(const std::string& precision, const Backend& backend) {
+  const std::span<const DType> types = backend.activation_types();
+  if (precision == "auto") return types.front();
+  constexpr std::pair<std::string_view, DType> kKnown[] = {
+      {"fp32", DType::f32}, {"fp16", DType::f16}, {"bf16", DType::bf16}};
+  for (const auto& [name, type] : kKnown)
+    if (name == precision && std::find(types.begin(), types.end(), type) != types.end()) return type;
+  if (precision != "int8" && std::none_of(std::begin(kKnown), std::end(kKnown),
+                                          [&](const auto& known) { return known.first == precision; }))
     fail(ErrorCode::invalid_argument, "precision must be auto, fp32, fp16, bf16 or int8, not '{}'",
          precision);
-  if (precision != "auto" && precision != "fp32")
-    fail(ErrorCode::unsupported, "precision '{}': device {} computes in fp32 (use fp32 or auto)", precision,
-         to_string(device));
+  std::string able = "auto";
+  for (const auto& [name, type] : kKnown)
+    if (std::find(types.begin(), types.end(), type) != types.end()) able += ", " + std::string(name);
+  fail(ErrorCode::unsupported, "precision '{}': device {} does not compute in it (use {})", precision,
+       to_string(backend.device()), able);
 }
 
 std::unique_ptr<WeightSource> open_weights(const ModelConfig& config, bool random) {
@@ -49,9 +58,10 @@ std::shared_ptr<const Model> Model::open(std::string_view name_or_path, const Mo
 }
 
 Model::Model(ModelConfig config, const ModelOptions& options) : config_(std::move(config)) {
-  const Device device = parse_device(options.device);
-  check_precision(options.precision, device);
-  std::shared_ptr<const Backend> backend = make_backend(device);
+  std::shared_ptr<const Backend> backend = make_backend(parse_device(options.device));
+  PlanOptions plan;
+  plan.dtype = activation_type(options.precision, *backend);
+  plan.tune = options.tune && backend->device().kind == DeviceKind::cuda;
   const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
   random_weights_ = config_.weights.empty();
   const Shape nominal = nominal_input(config_.input);
@@ -63,7 +73,7 @@ Model::Model(ModelConfig config, const ModelOptions& options) : config_(std::mov
   if (output.c != config_.labels.size())
     fail(ErrorCode::bad_config, "{}: the network makes {} classes but its label set '{}' has {}",
          config_.file.string(), output.c, config_.labels.name, config_.labels.size());
-  network_ = std::make_shared<Network>(graph, nominal, std::move(backend));
+  network_ = std::make_shared<Network>(graph, nominal, std::move(backend), plan);
 }
 
 }  // namespace atrous

@@ -15,6 +15,8 @@ void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
   command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command.add_option("--precision", options.precision, "auto, fp32, fp16, bf16 or int8")
       ->capture_default_str();
+  command.add_flag("!--no-tune", options.tune,
+                   "on a GPU take the first implementation that accepts a node instead of measuring them");
   command.add_option("--threads", threads, "CPU threads; default: all cores")->check(CLI::Range(1, 1024));
 }
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/tuner.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/stopwatch.h"
+#include "ops/schema.h"
+
+namespace atrous {
+namespace {
+
+constexpr int kRounds = 3, kRuns = 10;
+
+std::string describe(const TensorDesc& desc) {
+  return fmt::format("{}p{}a{}{}", to_string(desc.shape), desc.pitch,
+                     std::min<std::size_t>(desc.base_alignment, 16), to_string(desc.dtype));
+}
+
+std::string describe(const Padding& p) {
+  return p.same ? "same" : fmt::format("{},{},{},{}", p.top, p.left, p.bottom, p.right);
+}
+
+/// The parameters that a shape does not tell, of the operators that have several implementations.
+std::string describe(const OpParams& params) {
+  if (const auto* p = std::get_if<Conv2dParams>(&params))
+    return fmt::format("k{}x{}s{}x{}d{}x{}g{}p{}b{}r{}a{}", p->kh, p->kw, p->sh, p->sw, p->dh, p->dw,
+                       p->groups, describe(p->padding), p->has_bias, p->has_residual,
+                       static_cast<int>(p->activation.kind));
+  if (const auto* p = std::get_if<Pool2dParams>(&params))
+    return fmt::format("k{}x{}s{}x{}d{}x{}p{}", p->kh, p->kw, p->sh, p->sw, p->dh, p->dw,
+                       describe(p->padding));
+  return {};
+}
+
+std::unique_ptr<DeviceMemory> filled_memory(const Backend& backend, Stream& stream, std::size_t bytes) {
+  std::unique_ptr<DeviceMemory> memory = backend.allocate(std::max<std::size_t>(bytes, 64));
+  const std::vector<std::byte> pattern(bytes, std::byte{0x3c});  // a small normal number in every type
+  stream.upload(memory->data(), pattern.data(), bytes);
+  return memory;
+}
+
+std::uint64_t fnv(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+}  // namespace
+
+std::string describe_problem(const NodeDesc& node, int threads) {
+  std::string text = std::string(schema_of(node.params).name) + " " + describe(node.params);
+  for (const TensorDesc& input : node.inputs) text += " " + describe(input);
+  return text + " > " + describe(node.output) + fmt::format(" t{}", threads);
+}
+
+std::filesystem::path cache_folder() {
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/')
+    return std::filesystem::path(xdg) / "atrous";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    return std::filesystem::path(home) / ".cache" / "atrous";
+  return {};
+}
+
+Tuner::Tuner(const Backend& backend, const std::filesystem::path& folder) : backend_(backend) {
+  if (folder.empty()) return;
+  file_ = folder / fmt::format("tuning-{:016x}.json", fnv(ATROUS_VERSION " " + backend.describe()));
+  load();
+}
+
+std::vector<Tuner::Measured> Tuner::measure(const NodeDesc& node,
+                                            const std::vector<const Implementation*>& candidates,
+                                            int threads) {
+  const std::string problem = describe_problem(node, threads);
+  std::lock_guard lock(mutex_);
+  auto is_known = [&](const std::vector<Measured>& times) {
+    return times.size() == candidates.size() &&
+           std::all_of(candidates.begin(), candidates.end(), [&](const Implementation* candidate) {
+             return std::any_of(times.begin(), times.end(),
+                                [&](const Measured& m) { return m.implementation == candidate->name; });
+           });
+  };
+  std::vector<Measured>& times = known_[problem];
+  if (!is_known(times)) {
+    times.clear();
+    for (const Implementation* candidate : candidates)
+      times.push_back({std::string(candidate->name), time_of(node, *candidate, threads)});
+    std::stable_sort(times.begin(), times.end(),
+                     [](const Measured& a, const Measured& b) { return a.milliseconds < b.milliseconds; });
+    save();
+  }
+  return times;
+}
+
+/// Milliseconds a run: the best of a few rounds, each of several runs with one wait at its end.
+double Tuner::time_of(const NodeDesc& node, const Implementation& candidate, int threads) const {
+  WeightCache cache;
+  PrepareContext context{cache, threads};
+  const std::unique_ptr<Kernel> kernel = candidate.prepare(node, context);
+  const std::unique_ptr<Stream> stream = backend_.make_stream();
+  std::vector<std::unique_ptr<DeviceMemory>> memory;
+  std::vector<const void*> inputs;
+  for (const TensorDesc& input : node.inputs) {
+    memory.push_back(filled_memory(backend_, *stream, input.bytes()));
+    inputs.push_back(memory.back()->data());
+  }
+  const std::unique_ptr<DeviceMemory> output = filled_memory(backend_, *stream, node.output.bytes()),
+                                      workspace = filled_memory(backend_, *stream, kernel->workspace_bytes());
+  const KernelArgs args{inputs, output->data(), workspace->data(), stream.get()};
+  kernel->run(args);
+  stream->synchronise();
+  double best = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    Stopwatch watch;
+    for (int run = 0; run < kRuns; ++run) kernel->run(args);
+    stream->synchronise();
+    const double milliseconds = watch.lap() / kRuns;
+    best = round == 0 ? milliseconds : std::min(best, milliseconds);
+  }
+  return best;
+}
+
+void Tuner::load() {
+  try {
+    const std::vector<std::byte> content = read_file(file_);
+    const auto* text = reinterpret_cast<const char*>(content.data());
+    const nlohmann::json document = nlohmann::json::parse(text, text + content.size());
+    for (const auto& [problem, times] : document.at("problems").items())
+      for (const nlohmann::json& entry : times)
+        known_[problem].push_back({entry.at(0).get<std::string>(), entry.at(1).get<double>()});
+  } catch (const Error&) {  // not there, or not readable
+  } catch (const nlohmann::json::exception&) {
+    known_.clear();
+  }
+}
+
+void Tuner::save() const {
+  if (file_.empty()) return;
+  nlohmann::json problems = nlohmann::json::object();
+  for (const auto& [problem, times] : known_)
+    for (const Measured& m : times) problems[problem].push_back({m.implementation, m.milliseconds});
+  const std::string text = nlohmann::json{
+      {"version", ATROUS_VERSION},
+      {"backend", backend_.describe()},
+      {"problems", problems}}.dump(1);
+  try {
+    write_file(file_, std::as_bytes(std::span(text)));
+  } catch (const Error&) {  // a cache that cannot be written is no reason to fail
+  }
+}
+
+}  // namespace atrous
