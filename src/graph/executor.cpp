@@ -11,10 +11,11 @@ namespace {
 
 constexpr std::size_t kPlansKept = 16;
 
-Graph optimise(const Graph& graph, const Shape& nominal, const PlanOptions& options) {
+Graph optimise(const Graph& graph, const Shape& nominal, const Backend& backend, const PlanOptions& options) {
   Graph result = drop_identities(graph);
   if (options.fold_batch_norm) result = fold_affine(result);
   if (options.fuse) result = fuse_epilogues(result, nominal);
+  if (options.fuse && !backend.implementations(OpKind::pyramid).empty()) result = fuse_pyramids(result);
   return result;
 }
 
@@ -22,7 +23,7 @@ Graph optimise(const Graph& graph, const Shape& nominal, const PlanOptions& opti
 
 Network::Network(const Graph& graph, const Shape& nominal, std::shared_ptr<const Backend> backend,
                  const PlanOptions& options)
-    : backend_(std::move(backend)), options_(options), graph_(optimise(graph, nominal, options)) {
+    : backend_(std::move(backend)), options_(options), graph_(optimise(graph, nominal, *backend_, options)) {
   if (options.tune) tuner_ = std::make_unique<Tuner>(*backend_, cache_folder());
 }
 

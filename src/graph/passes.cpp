@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/passes.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -184,6 +185,90 @@ Graph fuse_epilogues(const Graph& graph, const Shape& nominal) {
     fuse_residual(rewrite, i, shapes);
     fuse_activation<Conv2dParams>(rewrite, i);
     fuse_activation<FullyConnectedParams>(rewrite, i);
+  }
+  return std::move(rewrite).finish();
+}
+
+namespace {
+
+/// A convolution that can be a branch: of one value, at stride 1, ungrouped.
+const Conv2dParams* as_branch(const Node& node) {
+  const auto* conv = std::get_if<Conv2dParams>(&node.params);
+  return conv != nullptr && conv->groups == 1 && conv->sh == 1 && conv->sw == 1 ? conv : nullptr;
+}
+
+void add_branch(Node& pyramid, const Node& conv) {
+  auto& params = std::get<PyramidParams>(pyramid.params);
+  for (Constant constant : conv.constants) {
+    constant.name = fmt::format("{}.{}", params.branches.size(), constant.name);
+    pyramid.constants.push_back(std::move(constant));
+  }
+  params.branches.push_back(std::get<Conv2dParams>(conv.params));
+  params.branches.back().has_residual = false;
+}
+
+Node start_pyramid(const Node& conv, bool sum) {
+  Node pyramid;
+  pyramid.name = conv.name;
+  pyramid.where = conv.where;
+  pyramid.inputs = {conv.inputs[0]};
+  pyramid.params = PyramidParams{{}, sum};
+  add_branch(pyramid, conv);
+  return pyramid;
+}
+
+/// Makes the convolution i, whose residual is another branch or a sum of branches of the same value, part of
+/// that sum.
+void fuse_sum(Rewrite& rewrite, int i) {
+  const Node& conv = rewrite.at(i);
+  const Conv2dParams* last = as_branch(conv);
+  if (last == nullptr || !last->has_residual) return;
+  const int before = conv.inputs[1];
+  if (!rewrite.read_once(before) || rewrite.at(before).inputs[0] != conv.inputs[0]) return;
+  const Conv2dParams* first = as_branch(rewrite.at(before));
+  const auto* sum = std::get_if<PyramidParams>(&rewrite.at(before).params);
+  const bool starts =
+                 first != nullptr && !first->has_residual && first->activation.kind == ActivationKind::none,
+             goes_on =
+                 sum != nullptr && sum->sum && sum->branches.back().activation.kind == ActivationKind::none;
+  if (!starts && !goes_on) return;
+  Node pyramid = starts ? start_pyramid(rewrite.at(before), true) : rewrite.at(before);
+  add_branch(pyramid, conv);
+  rewrite.at(i) = std::move(pyramid);
+}
+
+/// Makes the runs of branches that the concatenation i reads pyramids, each in the place of its last branch.
+void fuse_runs(Rewrite& rewrite, int i) {
+  std::vector<int> inputs;
+  const std::vector<int> given = rewrite.at(i).inputs;
+  for (std::size_t begin = 0, end = 0; begin < given.size(); begin = end) {
+    auto joins = [&](int input) {
+      const Conv2dParams* conv = as_branch(rewrite.at(input));
+      return conv != nullptr && !conv->has_residual && rewrite.read_once(input) &&
+             rewrite.at(input).inputs[0] == rewrite.at(given[begin]).inputs[0];
+    };
+    for (end = begin + 1; end < given.size() && joins(given[begin]) && joins(given[end]);) ++end;
+    if (end - begin < 2) {
+      inputs.push_back(given[begin]);
+      continue;
+    }
+    Node pyramid = start_pyramid(rewrite.at(given[begin]), false);
+    for (std::size_t b = begin + 1; b < end; ++b) add_branch(pyramid, rewrite.at(given[b]));
+    const int place = *std::max_element(given.begin() + static_cast<std::ptrdiff_t>(begin),
+                                        given.begin() + static_cast<std::ptrdiff_t>(end));
+    rewrite.at(place) = std::move(pyramid);
+    inputs.push_back(place);
+  }
+  rewrite.at(i).inputs = std::move(inputs);
+}
+
+}  // namespace
+
+Graph fuse_pyramids(const Graph& graph) {
+  Rewrite rewrite(graph);
+  for (int i = 1; i < graph.size(); ++i) {
+    fuse_sum(rewrite, i);
+    if (rewrite.at(i).kind() == OpKind::concat) fuse_runs(rewrite, i);
   }
   return std::move(rewrite).finish();
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <variant>
+#include <vector>
 
 /// Plain parameter structs of the operators, in oneDNN's letters: i/o = input/output, c = channels, k =
 /// kernel, s = stride, d = dilation (the rate of an atrous convolution; 1 means none), p = padding, h/w =
@@ -50,6 +51,15 @@ struct Conv2dParams {
   bool has_bias = false;
   bool has_residual = false;    ///< set by a pass only
   ActivationParams activation;  ///< set by a pass only
+};
+
+/// Several convolutions of one input whose outputs have the same h and w: an atrous spatial pyramid. Their
+/// outputs stand one behind the other in the channels, or (`sum`, DeepLab v2's classifiers) are added before
+/// one activation, that of the last branch. Constants: "I.weight" and, where it has one, "I.bias" of branch
+/// I, as Conv2dParams has them. A pass makes it; no config names it.
+struct PyramidParams {
+  std::vector<Conv2dParams> branches;
+  bool sum = false;
 };
 
 /// out = (in - running_mean) / sqrt(running_var + eps) * weight + bias; four constants of [c].

@@ -112,6 +112,36 @@ TEST(Passes, LeaveTheNodesTheyShould) {
       << "the residual add is part of 'low', the scalar ones of others";
 }
 
+TEST(Passes, MakePyramidsOfNeighboursAndOfSums) {
+  const Graph graph = build(R"(
+- {name: stem, op: conv2d, out: 8}
+- {name: a, op: conv2d, out: 4, input: stem}
+- {name: b, op: conv2d, out: 5, kernel: 3, dilation: 2, input: stem}
+- {name: b_relu, op: relu}
+- {name: other, op: conv2d, out: 2, kernel: 3, input: input}
+- {name: c, op: conv2d, out: 3, kernel: 3, dilation: 6, input: stem}
+- {name: joined, op: concat, inputs: [a, b_relu, other, c]}
+- {name: s1, op: conv2d, out: 6, kernel: 3, dilation: 2, input: stem}
+- {name: s2, op: conv2d, out: 6, kernel: 3, dilation: 4, input: stem}
+- {name: s3, op: conv2d, out: 6, kernel: 3, dilation: 6, input: stem}
+- {name: sum12, op: add, inputs: [s1, s2]}
+- {name: sum, op: add, inputs: [sum12, s3]}
+- {name: out, op: concat, inputs: [joined, sum]}
+)",
+                            kInput);
+  const Graph fused = fuse_pyramids(fuse_epilogues(graph, kInput));
+  std::vector<PyramidParams> pyramids;
+  for (const Node& node : fused.nodes())
+    if (const auto* pyramid = std::get_if<PyramidParams>(&node.params)) pyramids.push_back(*pyramid);
+  ASSERT_EQ(pyramids.size(), 2U) << "'c' has no neighbour of the same input";
+  EXPECT_FALSE(pyramids[0].sum);
+  ASSERT_EQ(pyramids[0].branches.size(), 2U);
+  EXPECT_EQ(pyramids[0].branches[1].activation.kind, ActivationKind::relu);
+  EXPECT_TRUE(pyramids[1].sum);
+  EXPECT_EQ(pyramids[1].branches.size(), 3U);
+  EXPECT_EQ(infer_shapes(fused, kInput).back(), infer_shapes(graph, kInput).back());
+}
+
 TEST(Passes, DoNotFuseWhatBroadcastsOrIsReadTwice) {
   const Graph graph = build(R"(
 - {name: a, op: conv2d, out: 4}

@@ -61,7 +61,8 @@ Problem make_problem(const OpCase& test_case, Precision precision, bool small_in
       const double value = spec.name == "running_var" ? random(1, 2) : random(-1, 1);
       values.push_back(matrix ? round_to(precision, value) : value);
     }
-    if (matrix) problem.terms = static_cast<double>(count) / static_cast<double>(spec.dims[0]);
+    if (matrix)
+      problem.terms = std::max(problem.terms, static_cast<double>(count) / static_cast<double>(spec.dims[0]));
     problem.constants.push_back(
         {spec.name, make_tensor_ref(spec.name, spec.dims, {values.begin(), values.end()}), {}});
   }

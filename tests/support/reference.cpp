@@ -254,6 +254,25 @@ RefTensor compute(const LrnParams& p, Inputs in, const Constants&, const Shape& 
   });
 }
 
+RefTensor compute(const PyramidParams& p, Inputs in, const Constants& k, const Shape& out) {
+  RefTensor result{out, std::vector<double>(static_cast<std::size_t>(out.elements()))};
+  std::int64_t channel = 0;
+  std::size_t constant = 0;
+  for (const Conv2dParams& branch : p.branches) {
+    Constants own(1 + (branch.has_bias ? 1 : 0));
+    for (std::vector<double>& values : own) values = k[constant++];
+    const RefTensor part = compute(branch, in, own, {out.n, out.h, out.w, branch.oc});
+    for (std::int64_t i = 0; i < out.pixels(); ++i)
+      for (std::int64_t c = 0; c < branch.oc; ++c)
+        result.values[static_cast<std::size_t>(i * out.c + channel + c)] +=
+            part.values[static_cast<std::size_t>(i * branch.oc + c)];
+    if (!p.sum) channel += branch.oc;
+  }
+  if (p.sum)
+    for (double& value : result.values) value = activate(p.branches.back().activation, value);
+  return result;
+}
+
 RefTensor compute(const IdentityParams&, Inputs in, const Constants&, const Shape&) { return in[0]; }
 RefTensor compute(const InputParams&, Inputs in, const Constants&, const Shape&) { return in[0]; }
 RefTensor compute(const std::monostate&, Inputs, const Constants&, const Shape&) { return {}; }

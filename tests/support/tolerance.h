@@ -34,6 +34,7 @@ inline double fp32_error(const OpParams& params) {
     set(OpKind::lrn, kFunctions);
     set(OpKind::conv2d, kFunctions);
     set(OpKind::fully_connected, kFunctions);
+    set(OpKind::pyramid, kFusedFunctions);
     return errors;
   }();
   if (const auto* conv = std::get_if<Conv2dParams>(&params);

@@ -141,6 +141,8 @@ constexpr Implementation kFullyConnected[] = {
 }  // namespace
 
 std::span<const Implementation> cpu_conv2d() { return kConv; }
+/// None: the branches stay convolutions, each as fast alone.
+std::span<const Implementation> cpu_pyramid() { return {}; }
 std::span<const Implementation> cpu_fully_connected() { return kFullyConnected; }
 
 }  // namespace atrous

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/error.h"
+#include "ops/window.h"
+
+namespace atrous {
+namespace {
+
+/// Calls f(index, branch) for every branch as a convolution of its own.
+template <typename F>
+void for_each_branch(const OpParams& params, const F& f) {
+  const std::vector<Conv2dParams>& branches = std::get<PyramidParams>(params).branches;
+  for (std::size_t i = 0; i < branches.size(); ++i) f(i, OpParams(branches[i]));
+}
+
+OpParams parse(std::string_view, Fields&) {
+  fail(ErrorCode::internal, "a pyramid is made by a pass, not by a config");
+}
+
+std::vector<ConstantSpec> constants(const OpParams& params, std::span<const Shape> inputs) {
+  std::vector<ConstantSpec> specs;
+  for_each_branch(params, [&](std::size_t i, const OpParams& branch) {
+    for (ConstantSpec& spec : schema_conv2d().constants(branch, inputs))
+      specs.push_back({fmt::format("{}.{}", i, spec.name), std::move(spec.dims)});
+  });
+  return specs;
+}
+
+Shape infer_shape(const OpParams& params, std::span<const Shape> inputs) {
+  const bool sum = std::get<PyramidParams>(params).sum;
+  Shape output;
+  for_each_branch(params, [&](std::size_t i, const OpParams& branch) {
+    const Shape shape = schema_conv2d().infer_shape(branch, inputs);
+    if (i > 0 && (shape.h != output.h || shape.w != output.w || (sum && shape.c != output.c)))
+      fail(ErrorCode::internal, "branches of a pyramid differ: {} and {}", to_string(output),
+           to_string(shape));
+    const std::int64_t before = i > 0 && !sum ? output.c : 0;
+    output = shape;
+    output.c += before;
+  });
+  return output;
+}
+
+Cost cost(const OpParams& params, std::span<const Shape> inputs, const Shape& output) {
+  Cost result = elementwise_cost(inputs, output, 0);
+  result.bytes += constant_bytes(constants(params, inputs));
+  for_each_branch(params, [&](std::size_t, const OpParams& branch) {
+    result.flops += schema_conv2d().cost(branch, inputs, schema_conv2d().infer_shape(branch, inputs)).flops;
+  });
+  return result;
+}
+
+}  // namespace
+
+const OpSchema& schema_pyramid() {
+  static constexpr OpSchema kSchema{"pyramid", {}, 1, 1, parse, constants, infer_shape, cost};
+  return kSchema;
+}
+
+}  // namespace atrous
