@@ -46,6 +46,7 @@ TEST(Layout, PadConcatSliceIdentity) {
 TEST(Channels, SoftmaxArgmaxMeansLrn) {
   for (int channels : {1, 7, 21, 70}) {
     expect_case({"softmax", SoftmaxParams{}, {{2, 3, 5, channels}}});
+    expect_case({"softmax of large scores", SoftmaxParams{}, {{2, 3, 5, channels}}, 300});
     expect_case({"argmax", ArgmaxParams{}, {{2, 3, 5, channels}}});
     expect_case({"argmax of ties", ArgmaxParams{}, {{2, 3, 5, channels}}}, true);
     expect_case({"lrn", LrnParams{5, 0.5F, 0.75F, 2}, {{2, 3, 5, channels}}});

@@ -48,7 +48,7 @@ Problem make_problem(const OpCase& test_case, Precision precision, bool small_in
   for (const Shape& shape : test_case.inputs) {
     RefTensor& input = problem.inputs.emplace_back(RefTensor{shape, {}});
     for (std::int64_t i = 0; i < shape.elements(); ++i)
-      input.values.push_back(round_to(precision, random(-2, 2)));
+      input.values.push_back(round_to(precision, random(-test_case.largest_input, test_case.largest_input)));
   }
   const OpSchema& schema = schema_of(test_case.params);
   std::vector<std::vector<double>> reference_constants;

@@ -14,6 +14,7 @@ struct OpCase {
   std::string name;
   OpParams params;
   std::vector<Shape> inputs;
+  float largest_input = 2;  ///< values of the inputs are uniform between its negative and itself
 };
 
 /// Runs the case on backend_under_test(): in every type its activations can have, with dense tensors and with
