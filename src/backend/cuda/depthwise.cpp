@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cuda/depthwise.h"
 
-#include <cstring>
-
 #include "backend/cuda/cuda_backend.h"
 #include "backend/function_kernel.h"
-#include "core/half.h"
+#include "core/convert.h"
 #include "kernels/depthwise.h"
 #include "ops/conv2d.h"
 
@@ -19,16 +17,13 @@ Conv2dParams resolved(const NodeDesc& node) {
 /// [c, 1, kh, kw] to [kh*kw, c], in `dtype`.
 std::unique_ptr<DeviceMemory> upload_taps(const std::vector<float>& weight, std::size_t channels,
                                           DType dtype) {
-  const std::size_t taps = weight.size() / channels, size = size_of(dtype);
-  std::vector<std::byte> packed(weight.size() * size);
+  const std::size_t taps = weight.size() / channels;
+  std::vector<float> packed(weight.size());
   for (std::size_t c = 0; c < channels; ++c)
-    for (std::size_t t = 0; t < taps; ++t) {
-      const float value = weight[c * taps + t];
-      const std::uint16_t bits = dtype == DType::f16 ? float_to_half(value) : float_to_bfloat16(value);
-      std::memcpy(packed.data() + (t * channels + c) * size,
-                  dtype == DType::f32 ? static_cast<const void*>(&value) : &bits, size);
-    }
-  return upload_to_device(packed.data(), packed.size());
+    for (std::size_t t = 0; t < taps; ++t) packed[t * channels + c] = weight[c * taps + t];
+  std::vector<std::byte> converted(packed.size() * size_of(dtype));
+  from_f32(packed.data(), static_cast<std::int64_t>(packed.size()), dtype, converted.data());
+  return upload_to_device(converted.data(), converted.size());
 }
 
 }  // namespace
