@@ -24,6 +24,10 @@ if(cuda_refused STREQUAL "")
   endif()
   set(CMAKE_CUDA_ARCHITECTURES ${ATROUS_CUDA_ARCHITECTURES})
   enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake before 3.25.2 does not know that nvcc speaks C++20
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
   find_package(CUDAToolkit REQUIRED)
   if(CCACHE_PROGRAM)
     set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
@@ -41,6 +45,6 @@ endif()
 function(atrous_cuda_options target)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
   target_compile_options(${target} PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -Xptxas=-warn-spills -Xcompiler=-Wall,-Wextra
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-warn-spills -Xcompiler=-Wall,-Wextra
       $<$<BOOL:${ATROUS_WERROR}>:--Werror=all-warnings>>)
 endfunction()
