@@ -2,13 +2,14 @@
 // Small kernels end to end through launcher and runtime.
 #include <gtest/gtest.h>
 
-#include "core/half.h"
 #include "emulation/device_array.h"
+#include "emulation/device_test.h"
 #include "emulation/transpose.h"
-#include "support/emulation/order.h"
 
 namespace atrous::cuda {
 namespace {
+
+using Kernels = DeviceTest;
 
 template <typename T>
 void expect_transposed(DType dtype, int rows, int columns) {
@@ -24,20 +25,18 @@ void expect_transposed(DType dtype, int rows, int columns) {
           << "at row " << y << ", column " << x;
 }
 
-TEST(Kernels, TransposeInEveryOrder) {
-  for (emulation::Order order : emulation::test_orders()) {
-    emulation::ScopedOrder scope(order);
+TEST_F(Kernels, Transpose) {
+  in_every_order([] {
     for (auto [rows, columns] : {std::pair{1, 1}, {7, 33}, {64, 32}, {50, 70}}) {
       expect_transposed<float>(DType::f32, rows, columns);
       expect_transposed<std::uint16_t>(DType::f16, rows, columns);
       expect_transposed<std::uint16_t>(DType::bf16, rows, columns);
     }
-  }
+  });
 }
 
-TEST(Kernels, SumInEveryOrder) {
-  for (emulation::Order order : emulation::test_orders()) {
-    emulation::ScopedOrder scope(order);
+TEST_F(Kernels, Sum) {
+  in_every_order([] {
     for (int count : {1, 31, 128, 1000}) {
       std::vector<float> in(static_cast<std::size_t>(count));
       for (int i = 0; i < count; ++i) in[static_cast<std::size_t>(i)] = static_cast<float>(i + 1);
@@ -45,7 +44,7 @@ TEST(Kernels, SumInEveryOrder) {
       launch_sum(source.data(), total.data(), count, nullptr);
       EXPECT_EQ(total.values()[0], static_cast<float>(count * (count + 1) / 2)) << count << " values";
     }
-  }
+  });
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ constexpr std::size_t kStaticLimit = 48 * 1024;
 struct Cancelled {};
 
 thread_local BlockRunner* running = nullptr;
-StackArena stacks;  // one grid at a time
+FiberPool pool;  // one grid at a time
 
 bool same_place(const Site& a, const Site& b) {
   return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
@@ -56,7 +56,10 @@ BlockRunner::BlockRunner(const LaunchConfig& config, const std::function<void()>
     threads_[i].warp = index / 32;
   }
   for (std::size_t w = 0; w < warps_.size(); ++w) warps_[w].first_thread = static_cast<unsigned>(32 * w);
+  pool.reserve(FiberPool::blocks_apart(static_cast<unsigned>(threads_.size())) *
+               static_cast<unsigned>(threads_.size()));
   running = this;
+  publish(&launch_fence_);
 }
 
 BlockRunner::~BlockRunner() {
@@ -85,12 +88,17 @@ void BlockRunner::run(ThreadView::Index block) {
 
 void BlockRunner::start_block(ThreadView::Index block) {
   const auto count = static_cast<unsigned>(threads_.size());
-  stacks.prepare(count);
   dynamic_shared_ = std::make_unique<SharedMemory>(config_.shared_bytes);
+  const unsigned first_fiber = blocks_started_++ % FiberPool::blocks_apart(count) * count;
+  Unwatched unwatched;
+  fences_ = std::make_unique<char[]>(2 * (1 + warps_.size()));
+  char* fences = fences_.get();
   barrier_.live = count;
   barrier_.arrived = 0;
+  barrier_.fences = fences;
   returned_ = 0;
   for (Warp& warp : warps_) {
+    warp.barrier.fences = fences += 2;
     const unsigned lanes = std::min(32U, count - warp.first_thread);
     warp.live = lanes == 32 ? 0xffffffffU : (1U << lanes) - 1;
     warp.barrier.live = lanes;
@@ -102,15 +110,16 @@ void BlockRunner::start_block(ThreadView::Index block) {
     thread.state = ThreadState::fresh;
     thread.copies.clear();
     thread.group_ends.clear();
-    thread.fiber.create(stacks.bottom(i), thread_main);
+    thread.fiber.create(pool, first_fiber + i, thread_main);
   }
 }
 
 void BlockRunner::finish_block() {
-  for (Thread& thread : threads_) thread.fiber.destroy();
   dynamic_shared_.reset();
   static_shared_.clear();
   static_bytes_ = 0;
+  Unwatched unwatched;
+  fences_.reset();
 }
 
 void BlockRunner::run_until_done(Visits& visits) {
@@ -138,6 +147,7 @@ void BlockRunner::thread_main() { running->run_thread(); }
 void BlockRunner::run_thread() {
   Thread& thread = *self_;
   thread.state = ThreadState::runnable;
+  observe(&launch_fence_);
   try {
     kernel_();
     leave(thread);
@@ -188,7 +198,7 @@ void BlockRunner::wait(Thread& thread, Barrier& barrier, ThreadState state, cons
 void BlockRunner::wait_for_block(const Site& site) {
   Thread& thread = self();
   arrive(barrier_, nullptr, site);
-  char* fence = &barrier_.fence[barrier_.generation % 2];
+  char* fence = &barrier_.fences[barrier_.generation % 2];
   publish(fence);
   if (barrier_.arrived == barrier_.live)
     open_block();
@@ -212,7 +222,7 @@ LaneValues BlockRunner::wait_for_warp(const Collective& operation, const LaneVal
   arrive(barrier, &operation, site);
   const auto lane = static_cast<std::size_t>(thread.view.lane);
   warp.lanes[lane] = values;
-  char* fence = &barrier.fence[barrier.generation % 2];
+  char* fence = &barrier.fences[barrier.generation % 2];
   if (operation.orders_memory) publish(fence);
   if (barrier.arrived == barrier.live)
     open_warp(warp);

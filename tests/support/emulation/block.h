@@ -18,7 +18,7 @@ struct Barrier {
   unsigned generation = 0;  ///< the fence alternates, for a fast thread may be at the next barrier already
   const Collective* operation = nullptr;  ///< of a warp; null for the block's barrier
   Site site;
-  char fence[2] = {};
+  char* fences = nullptr;  ///< two, alternating
 };
 
 struct Warp {
@@ -106,7 +106,9 @@ class BlockRunner {
   std::unique_ptr<SharedMemory> dynamic_shared_;
   std::vector<StaticArray> static_shared_;
   std::size_t static_bytes_ = 0;
-  char end_fence_ = 0;
+  unsigned blocks_started_ = 0;
+  std::unique_ptr<char[]> fences_;  ///< of this block, so that they do not order it after the one before
+  char launch_fence_ = 0, end_fence_ = 0;
 };
 
 }  // namespace atrous::cuda::emulation

@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/context/detail/fcontext.hpp>
-#include <cerrno>
 
 #include "core/error.h"
 #include "support/emulation/sanitizers.h"
@@ -16,23 +16,33 @@ namespace context = boost::context::detail;
 namespace {
 
 std::size_t slot_bytes() {
-  static const std::size_t bytes = StackArena::kStackBytes + static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  static const std::size_t bytes = FiberPool::kStackBytes + static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   return bytes;
 }
 
 }  // namespace
 
-StackArena::~StackArena() {
+FiberPool::~FiberPool() {
+#if defined(ATROUS_EMULATION_TSAN)
+  for (void* identity : identities_) __tsan_destroy_fiber(identity);
+#endif
   if (memory_ != nullptr) munmap(memory_, count_ * slot_bytes());
 }
 
-void StackArena::prepare(unsigned count) {
-#if !defined(ATROUS_EMULATION_TSAN)
-  if (count <= count_) return;
+unsigned FiberPool::blocks_apart([[maybe_unused]] unsigned threads) {
+#if defined(ATROUS_EMULATION_TSAN)
+  return std::max(2U, 1024U / threads);
+#else
+  return 1;
 #endif
+}
+
+void FiberPool::reserve(unsigned count) {
+  if (count <= count_) return;
   Unwatched unwatched;
   if (memory_ != nullptr) munmap(memory_, count_ * slot_bytes());
   memory_ = nullptr;
+  count_ = 0;
   void* memory = mmap(nullptr, count * slot_bytes(), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) fail(ErrorCode::out_of_memory, "emulation: no memory for {} stacks", count);
@@ -40,11 +50,16 @@ void StackArena::prepare(unsigned count) {
   count_ = count;
   for (unsigned i = 0; i < count; ++i)
     mprotect(memory_ + i * slot_bytes(), slot_bytes() - kStackBytes, PROT_NONE);  // stacks grow down into it
+#if defined(ATROUS_EMULATION_TSAN)
+  while (identities_.size() < count) identities_.push_back(__tsan_create_fiber(0));
+#endif
 }
 
-std::byte* StackArena::bottom(unsigned index) const {
+std::byte* FiberPool::stack_bottom(unsigned index) const {
   return memory_ + (index + 1) * slot_bytes() - kStackBytes;
 }
+
+void* FiberPool::identity(unsigned index) const { return identities_.empty() ? nullptr : identities_[index]; }
 
 namespace {
 
@@ -54,32 +69,24 @@ void trampoline(context::transfer_t from) { entering->run(from.fctx); }
 
 }  // namespace
 
-void Fiber::create(std::byte* stack_bottom, Entry entry) {
+void Fiber::create(const FiberPool& pool, unsigned index, Entry entry) {
   entry_ = entry;
-  stack_bottom_ = stack_bottom;
+  stack_bottom_ = pool.stack_bottom(index);
+  identity_ = pool.identity(index);
   own_fake_stack_ = nullptr;
   context_ =
-      context::make_fcontext(stack_bottom + StackArena::kStackBytes, StackArena::kStackBytes, trampoline);
-#if defined(ATROUS_EMULATION_TSAN)
-  tsan_ = __tsan_create_fiber(0);
-#endif
-}
-
-void Fiber::destroy() {
-#if defined(ATROUS_EMULATION_TSAN)
-  __tsan_destroy_fiber(tsan_);
-#endif
+      context::make_fcontext(stack_bottom_ + FiberPool::kStackBytes, FiberPool::kStackBytes, trampoline);
 }
 
 void Fiber::resume() {
   entering = this;
 #if defined(ATROUS_EMULATION_ASAN)
   void* fake_stack = nullptr;
-  __sanitizer_start_switch_fiber(&fake_stack, stack_bottom_, StackArena::kStackBytes);
+  __sanitizer_start_switch_fiber(&fake_stack, stack_bottom_, FiberPool::kStackBytes);
 #endif
 #if defined(ATROUS_EMULATION_TSAN)
-  scheduler_tsan_ = __tsan_get_current_fiber();
-  __tsan_switch_to_fiber(tsan_, __tsan_switch_to_fiber_no_sync);
+  scheduler_identity_ = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(identity_, __tsan_switch_to_fiber_no_sync);
 #endif
   context_ = context::jump_fcontext(context_, nullptr).fctx;
 #if defined(ATROUS_EMULATION_ASAN)
@@ -92,7 +99,7 @@ void Fiber::leave([[maybe_unused]] bool for_good) {
   __sanitizer_start_switch_fiber(for_good ? nullptr : &own_fake_stack_, scheduler_bottom_, scheduler_size_);
 #endif
 #if defined(ATROUS_EMULATION_TSAN)
-  __tsan_switch_to_fiber(scheduler_tsan_, __tsan_switch_to_fiber_no_sync);
+  __tsan_switch_to_fiber(scheduler_identity_, __tsan_switch_to_fiber_no_sync);
 #endif
   scheduler_ = context::jump_fcontext(scheduler_, nullptr).fctx;
 #if defined(ATROUS_EMULATION_ASAN)

@@ -2,25 +2,31 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 namespace atrous::cuda::emulation {
 
-/// Stacks of the fibers of one block, with a page between them that faults.
-class StackArena {
+/// Stacks for fibers, with a page between them that faults, and what the thread sanitizer takes for the
+/// thread on each. To make one costs it a millisecond, so they are kept; blocks that run one after another
+/// use different ones, as far as they go.
+class FiberPool {
  public:
-  StackArena() = default;
-  StackArena(const StackArena&) = delete;
-  StackArena& operator=(const StackArena&) = delete;
-  ~StackArena();
+  FiberPool() = default;
+  FiberPool(const FiberPool&) = delete;
+  FiberPool& operator=(const FiberPool&) = delete;
+  ~FiberPool();
 
   static constexpr std::size_t kStackBytes = 256 * 1024;
-  /// Makes room for `count` stacks that no fiber has used, as far as the thread sanitizer can tell.
-  void prepare(unsigned count);
-  std::byte* bottom(unsigned index) const;
+  /// How many blocks of `threads` threads have fibers of their own before those of the first are used again.
+  static unsigned blocks_apart(unsigned threads);
+  void reserve(unsigned count);  ///< while no fiber is in use
+  std::byte* stack_bottom(unsigned index) const;
+  void* identity(unsigned index) const;  ///< for the thread sanitizer; else null
 
  private:
   std::byte* memory_ = nullptr;
-  unsigned count_ = 0;
+  std::size_t count_ = 0;
+  std::vector<void*> identities_;
 };
 
 /// A stack of execution that the scheduler enters and that goes back to it. The thread sanitizer sees each as
@@ -30,8 +36,7 @@ class Fiber {
  public:
   using Entry = void (*)();
   /// `entry` runs at the first resume(); when it returns the fiber is done.
-  void create(std::byte* stack_bottom, Entry entry);
-  void destroy();             ///< after `entry` has returned
+  void create(const FiberPool& pool, unsigned index, Entry entry);
   void resume();              ///< by the scheduler
   void suspend();             ///< by the fiber
   void run(void* scheduler);  ///< the body of a new fiber: for the layer's own trampoline
@@ -46,8 +51,8 @@ class Fiber {
   [[maybe_unused]] void* own_fake_stack_ = nullptr;
   [[maybe_unused]] const void* scheduler_bottom_ = nullptr;
   [[maybe_unused]] std::size_t scheduler_size_ = 0;
-  [[maybe_unused]] void* tsan_ = nullptr;
-  [[maybe_unused]] void* scheduler_tsan_ = nullptr;
+  void* identity_ = nullptr;
+  [[maybe_unused]] void* scheduler_identity_ = nullptr;
 };
 
 }  // namespace atrous::cuda::emulation
