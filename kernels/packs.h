@@ -20,15 +20,18 @@ ATROUS_DEVICE void load_floats(const T* from, float* to) {
   }
 }
 
-/// V values to `to`, rounded to nearest even; V is 1 or a pack, to which `to` is aligned.
+/// V values to `to`, rounded to nearest even; alignment and V as above.
 template <int V, typename T>
 ATROUS_DEVICE void store_floats(T* to, const float* from) {
   if constexpr (V == 1) {
     *to = from_float<T>(*from);
   } else {
-    Pack<T, V> pack;
-    for (int i = 0; i < V; ++i) pack.v[i] = from_float<T>(from[i]);
-    store_pack(to, pack);
+    constexpr int kPack = V * sizeof(T) > 16 ? static_cast<int>(16 / sizeof(T)) : V;
+    for (int first = 0; first < V; first += kPack) {
+      Pack<T, kPack> pack;
+      for (int i = 0; i < kPack; ++i) pack.v[i] = from_float<T>(from[first + i]);
+      store_pack(to + first, pack);
+    }
   }
 }
 

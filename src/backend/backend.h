@@ -27,6 +27,7 @@ struct NodeDesc {
   std::span<const TensorDesc> inputs;
   TensorDesc output;
   std::span<const Constant> constants;
+  bool allow_tf32 = false;  ///< products of f32 activations may be rounded to tf32 (10 bits of mantissa)
 
   /// The constant of that name; nullptr where the node has none.
   const Constant* constant(std::string_view name) const;

@@ -14,6 +14,13 @@ Conv2dParams resolve_conv2d(const Conv2dParams& params, const Shape& input) {
   return resolved;
 }
 
+Conv2dParams as_conv2d(const FullyConnectedParams& params, const Shape& input) {
+  Conv2dParams conv;
+  conv.oc = params.oc, conv.kh = static_cast<int>(input.h), conv.kw = static_cast<int>(input.w);
+  conv.has_bias = params.has_bias, conv.activation = params.activation;
+  return conv;
+}
+
 namespace {
 
 constexpr std::string_view kNames[] = {"conv2d"};

@@ -74,7 +74,7 @@ class CaseRunner {
                           kGuard);
     };
     const TensorDesc output_desc = make_output().desc();
-    const NodeDesc node{case_.name, case_.params, descs, output_desc, problem.constants};
+    const NodeDesc node{case_.name, case_.params, descs, output_desc, problem.constants, true};
     if (!implementation.refuse(node).empty()) return false;
     WeightCache cache;
     PrepareContext context{cache, 1};

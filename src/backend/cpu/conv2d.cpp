@@ -117,15 +117,9 @@ constexpr Implementation kConv[] = {{"onednn", refuse_onednn, prepare_conv2d_one
                                     {"depthwise_direct", refuse_depthwise, prepare_depthwise},
                                     {"direct", accept_all, prepare_direct}};
 
-/// A dense layer is the convolution whose window is the whole input: its weight [oc, c*h*w] is [oc, c, h, w].
 template <std::unique_ptr<Kernel> (*Prepare)(const NodeDesc&, PrepareContext&)>
 std::unique_ptr<Kernel> prepare_as_conv(const NodeDesc& node, PrepareContext& context) {
-  const auto& p = std::get<FullyConnectedParams>(node.params);
-  const Shape& in = node.inputs[0].shape;
-  Conv2dParams conv;
-  conv.oc = p.oc, conv.kh = static_cast<int>(in.h), conv.kw = static_cast<int>(in.w);
-  conv.has_bias = p.has_bias, conv.activation = p.activation;
-  const OpParams params = conv;
+  const OpParams params = as_conv2d(std::get<FullyConnectedParams>(node.params), node.inputs[0].shape);
   return Prepare({node.name, params, node.inputs, node.output, node.constants}, context);
 }
 

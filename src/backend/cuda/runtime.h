@@ -26,7 +26,8 @@ struct DeviceInfo {
 /// Devices that work now; 0 with the reason in `why` (no driver, an old driver, none visible) where there are none.
 int device_count(std::string* why = nullptr);
 DeviceInfo device_info(int index);
-void set_device(int index);  ///< for the calling thread
+void set_device(int index);        ///< for the calling thread
+DeviceInfo current_device_info();  ///< of the calling thread's device; cheap enough to ask for each node
 
 void* allocate(std::size_t bytes);  ///< throws Error{out_of_memory}
 void release(void* memory) noexcept;

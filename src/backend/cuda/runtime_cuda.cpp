@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cuda_runtime_api.h>
 
+#include <map>
+#include <mutex>
+
 #include "backend/cuda/runtime.h"
 #include "core/error.h"
 
@@ -40,6 +43,17 @@ DeviceInfo device_info(int index) {
           properties.minor,          properties.multiProcessorCount,
           properties.totalGlobalMem, properties.sharedMemPerBlockOptin,
           version(driver),           version(runtime)};
+}
+
+DeviceInfo current_device_info() {
+  static std::mutex mutex;
+  static std::map<int, DeviceInfo> asked;  // the properties of a device do not change, and asking takes long
+  int index = 0;
+  check(cudaGetDevice(&index), "asking for the current CUDA device", ErrorCode::unsupported);
+  std::lock_guard lock(mutex);
+  auto found = asked.find(index);
+  if (found == asked.end()) found = asked.emplace(index, device_info(index)).first;
+  return found->second;
 }
 
 void set_device(int index) { check(cudaSetDevice(index), "choosing a CUDA device", ErrorCode::unsupported); }

@@ -67,6 +67,8 @@ DeviceInfo device_info(int index) {
           "0.0"};
 }
 
+DeviceInfo current_device_info() { return device_info(0); }
+
 void set_device(int index) {
   if (index != 0)
     fail(ErrorCode::unsupported, "choosing CUDA device {}: only the emulated device 0 exists", index);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <type_traits>
+
+#include "kernels/conv2d_epilogue.h"
+#include "kernels/implicit_gemm_load.h"
+
+/// One tile of an implicit GEMM by one block: a multistage pipeline of cp.async into shared memory, and the
+/// epilogue.
+namespace atrous::cuda {
+
+/// kM pixels by kN output channels, one warp for each block of the policy's size.
+template <typename MathPolicy, int kPixels, int kChannels, int kStageCount, bool kGathered = false>
+struct GemmTile {
+  using Math = MathPolicy;
+  using Element = typename Math::Element;
+  static constexpr int kM = kPixels, kN = kChannels, kStages = kStageCount;
+  static constexpr bool kGather = kGathered;
+  static constexpr int kWarpsAcross = kN / Math::kColumns, kThreads = kM / Math::kRows * kWarpsAcross * 32;
+  static constexpr int kStageBytes = (kM + kN) * kStageRowBytes;
+  static constexpr int kSharedBytes = kStages * kStageBytes;
+  static constexpr int kBlocks =
+      2 * 256 / kThreads - (kThreads == 128 ? 1 : 0);  ///< at least so many at a time
+  static_assert(kM % Math::kRows == 0 && kN % Math::kColumns == 0);
+  static_assert(kSharedBytes >= kM * kN * 4, "the sums are spilled to the stages");
+};
+
+template <typename Tile, int kEarly>
+using LoaderOf = std::conditional_t<Tile::kGather, GatherLoader<Tile, kEarly>, VectorLoader<Tile, kEarly>>;
+
+/// Adds the loader's steps to the sums. `shared` (Tile::kSharedBytes) is free for other use on return.
+template <typename Tile, typename Loader>
+ATROUS_DEVICE void accumulate(Loader loader, typename Tile::Math& math, unsigned char* shared) {
+  constexpr int kABytes = Tile::kM * kStageRowBytes;
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int row = warp / Tile::kWarpsAcross * Tile::Math::kRows;
+  const int column = warp % Tile::kWarpsAcross * Tile::Math::kColumns;
+  auto stage = [&](int step) { return shared + step % Tile::kStages * Tile::kStageBytes; };
+  int loaded = 0;
+  auto load_next = [&] {
+    if (loader.more()) {
+      loader.load(stage(loaded), stage(loaded) + kABytes);
+      ++loaded;
+    }
+    copy_async_commit();
+  };
+  for (int i = 0; i < Tile::kStages - 1; ++i) load_next();
+#pragma unroll 1
+  for (int step = 0; step < loaded; ++step) {
+    copy_async_wait<Tile::kStages - 2>();
+    sync_block();  // the step has arrived for all, and nobody still reads the stage that load_next() refills
+    load_next();
+    math.multiply(stage(step), row, stage(step) + kABytes, column);
+  }
+  copy_async_wait<0>();
+  sync_block();
+}
+
+/// Calls store(pixel of the whole batch, channel, eight sums) for every group of eight channels of the tile
+/// that has a channel below oc. The sums go through shared memory, so that neighbouring lanes store
+/// neighbouring channels and the registers are free for the epilogue.
+template <typename Tile, typename Store>
+ATROUS_DEVICE void write_tile(const GemmGeometry& g, const TilePlace& at, const typename Tile::Math& math,
+                              unsigned char* shared, const Store& store) {
+  using Math = typename Tile::Math;
+  constexpr int kLanesARow = kSpillColumns / 8;
+  const int warp = static_cast<int>(threadIdx.x) / 32, column = lane_id() % kLanesARow * 8;
+  const int channel = at.channel + warp % Tile::kWarpsAcross * Math::kColumns + column;
+  float* spilled = reinterpret_cast<float*>(shared) + warp * Math::kRows * kSpillColumns;
+  math.spill(spilled);
+  sync_warp();
+#pragma unroll 1
+  for (int i = lane_id() / kLanesARow; i < Math::kRows; i += 32 / kLanesARow) {
+    const int row = warp / Tile::kWarpsAcross * Math::kRows + i;
+    const int y = at.y + row / g.tile_w, x = at.x + row % g.tile_w;
+    if (row < g.tile_h * g.tile_w && y < g.oh && x < g.ow && channel < g.oc) {
+      float sums[8];
+      load_channels(spilled + spill_offset(i, column), true, 8, sums);
+      store((static_cast<std::int64_t>(at.image) * g.oh + y) * g.ow + x, channel, sums);
+    }
+  }
+}
+
+/// A block's whole work on one tile, or on part `split` of `splits` of its sum.
+template <typename Tile, int kEarly = 0, typename Store>
+ATROUS_DEVICE void compute_tile(const GemmGeometry& g, const TilePlace& at, const typename Tile::Element* in,
+                                const typename Tile::Element* weight, int split, int splits,
+                                unsigned char* shared, const Store& store) {
+  typename Tile::Math math;
+  accumulate<Tile>(LoaderOf<Tile, kEarly>(g, at, in, weight, split, splits), math, shared);
+  write_tile<Tile>(g, at, math, shared, store);
+}
+
+}  // namespace atrous::cuda

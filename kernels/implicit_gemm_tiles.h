@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernels/implicit_gemm_tile.h"
+
+/// The tiles that are compiled. The order is that of implicit_gemm_variants(); the same for all element
+/// types.
+namespace atrous::cuda {
+
+template <typename... Tiles>
+struct TileList {};
+
+template <typename T>
+using TensorCoreTiles = TileList<GemmTile<TensorCoreMath<T, 64, 32>, 128, 128, 4>,  //
+                                 GemmTile<TensorCoreMath<T, 64, 32>, 128, 64, 4>,   //
+                                 GemmTile<TensorCoreMath<T, 32, 32>, 64, 64, 4>,    //
+                                 GemmTile<TensorCoreMath<T, 32, 32>, 128, 32, 4>,   //
+                                 GemmTile<TensorCoreMath<T, 64, 32>, 128, 64, 3, true>>;
+
+using FmaTiles = TileList<GemmTile<FmaMath<64, 32>, 128, 64, 3>,  //
+                          GemmTile<FmaMath<32, 32>, 64, 64, 3>,   //
+                          GemmTile<FmaMath<32, 32>, 64, 64, 3, true>>;
+
+/// Calls f(tile of that index), a value-initialised GemmTile.
+template <typename F, typename... Tiles>
+void with_tile(TileList<Tiles...>, int index, const F& f) {
+  int i = 0;
+  ((i++ == index ? f(Tiles{}) : void()), ...);
+}
+
+}  // namespace atrous::cuda

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/early_skip.h"
+
+#include "kernels/implicit_gemm_plan.h"
+#include "kernels/implicit_gemm_tiles.h"
+
+namespace atrous::test {
+namespace {
+
+using namespace cuda;
+using Tile = GemmTile<TensorCoreMath<f16, 32, 32>, 64, 64, 4>;
+
+template <int kEarly>
+ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
+    early_skip_kernel(GemmGeometry g, const f16* in, const f16* weight, Epilogue<f16> epilogue) {
+  ATROUS_DYNAMIC_SHARED(unsigned char, shared);
+  const TilePlace at = place_tile(g, static_cast<int>(blockIdx.x), static_cast<int>(blockIdx.y) * Tile::kN);
+  compute_tile<Tile, kEarly>(
+      g, at, in, weight, 0, 1, shared,
+      [&](std::int64_t pixel, int channel, float(&sums)[8]) { finish(epilogue, pixel, channel, sums); });
+}
+
+}  // namespace
+
+ImplicitGemmPlan early_skip_plan(const Conv2dProblem& problem, int tile_h, int tile_w) {
+  return {problem, GemmMath::tensor_core, 0, tile_h, tile_w, 1};
+}
+
+void run_with_early_skip(const ImplicitGemmPlan& plan, const Conv2dAddresses& at, int early,
+                         StreamHandle stream) {
+  const GemmGeometry g = geometry_of(plan.problem, plan.tile_h, plan.tile_w);
+  const Dim3 grid{g.images * g.tiles_y * g.tiles_x, (g.oc + Tile::kN - 1) / Tile::kN};
+  launch(early == 0   ? early_skip_kernel<0>
+         : early == 1 ? early_skip_kernel<1>
+                      : early_skip_kernel<8>,
+         grid, Tile::kThreads, Tile::kSharedBytes, stream, g, static_cast<const f16*>(at.in),
+         static_cast<const f16*>(at.weight), make_epilogue<f16>(plan.problem, at));
+}
+
+}  // namespace atrous::test
