@@ -64,8 +64,8 @@ class OnednnConvolutionKernel : public Kernel {
     float* dst = dst_.is_dense()
                      ? output_of(args)
                      : reinterpret_cast<float*>(workspace + scratchpad_bytes_ + dense_bytes(src_));
-    if (params_.has_residual)
-      copy_tensor(input_of(args, args.inputs.size() - 1), residual_.pitch, dst, dst_.shape.c, dst_.shape);
+    const float* residual = params_.has_residual ? input_of(args, args.inputs.size() - 1) : dst;
+    if (residual != dst) copy_tensor(residual, residual_.pitch, dst, dst_.shape.c, dst_.shape);
     scratchpad_memory_.set_data_handle(workspace);
     src_memory_.set_data_handle(src);
     dst_memory_.set_data_handle(dst);
@@ -81,6 +81,7 @@ class OnednnConvolutionKernel : public Kernel {
     if (!dst_.is_dense()) copy_tensor(dst, dst_.shape.c, output_of(args), dst_.pitch, dst_.shape);
   }
 
+  int overwrites() const override { return params_.has_residual ? 1 : -1; }
   std::string detail() const override { return detail_; }
 
  private:
