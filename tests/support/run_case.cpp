@@ -96,7 +96,7 @@ class Runner {
     const NodeDesc node{case_.name, case_.params, descs, out, constants_};
     if (!implementation.refuse(node).empty()) return false;
     WeightCache cache;
-    PrepareContext context{cache, 1};
+    PrepareContext context{cache, 3};
     const std::unique_ptr<Kernel> kernel = implementation.prepare(node, context);
     std::vector<const void*> addresses;
     for (Guarded& tensor : tensors) addresses.push_back(tensor.data());
