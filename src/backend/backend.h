@@ -112,9 +112,9 @@ class Kernel {
   virtual ~Kernel() = default;
   virtual std::size_t workspace_bytes() const { return 0; }
   virtual void run(const KernelArgs& args) const = 0;
-  virtual std::string detail() const {
-    return {};
-  }  ///< more for `inspect --plan`, e.g. "brgconv:avx512_core"
+  /// The input that may lie where the output lies, provided that both are dense and of one shape; -1: none.
+  virtual int overwrites() const { return -1; }
+  virtual std::string detail() const { return {}; }  ///< more for `inspect --plan`, e.g. "brgconv:avx512_core"
 };
 
 struct PrepareContext {
