@@ -97,7 +97,9 @@ class Planner {
       channel += shapes_[at(input)].c;
     }
     if (std::all_of(step.inputs.begin(), step.inputs.end(), [](int input) { return input < 0; })) return;
-    const NodeDesc desc{node.name, node.params, inputs, plan.values[at(index)].desc, node.constants};
+    const NodeDesc desc{node.name,      node.params,
+                        inputs,         plan.values[at(index)].desc,
+                        node.constants, network_.options().allow_tf32};
     step.cost = schema_of(node.params).cost(node.params, input_shapes(node, shapes_), shapes_[at(index)]);
     with_place(node.where, node.name, [&] { choose(step, desc); });
     plan.steps.push_back(std::move(step));

@@ -15,16 +15,20 @@ DType activation_type(const std::string& precision, const Backend& backend) {
   const std::span<const DType> types = backend.activation_types();
   if (precision == "auto") return types.front();
   constexpr std::pair<std::string_view, DType> kKnown[] = {
-      {"fp32", DType::f32}, {"fp16", DType::f16}, {"bf16", DType::bf16}};
+      {"fp32", DType::f32}, {"tf32", DType::f32}, {"fp16", DType::f16}, {"bf16", DType::bf16}};
+  auto can = [&](std::string_view name, DType type) {
+    const bool has = std::find(types.begin(), types.end(), type) != types.end();
+    return has && (name != "tf32" || backend.device().kind == DeviceKind::cuda);
+  };
   for (const auto& [name, type] : kKnown)
-    if (name == precision && std::find(types.begin(), types.end(), type) != types.end()) return type;
+    if (name == precision && can(name, type)) return type;
   if (precision != "int8" && std::none_of(std::begin(kKnown), std::end(kKnown),
                                           [&](const auto& known) { return known.first == precision; }))
-    fail(ErrorCode::invalid_argument, "precision must be auto, fp32, fp16, bf16 or int8, not '{}'",
+    fail(ErrorCode::invalid_argument, "precision must be auto, fp32, tf32, fp16, bf16 or int8, not '{}'",
          precision);
   std::string able = "auto";
   for (const auto& [name, type] : kKnown)
-    if (std::find(types.begin(), types.end(), type) != types.end()) able += ", " + std::string(name);
+    if (can(name, type)) able += ", " + std::string(name);
   fail(ErrorCode::unsupported, "precision '{}': device {} does not compute in it (use {})", precision,
        to_string(backend.device()), able);
 }
@@ -89,6 +93,7 @@ Model::Model(ModelConfig config, const ModelOptions& options, Device device, std
   std::shared_ptr<const Backend> backend = make_backend(device);
   PlanOptions plan;
   plan.dtype = activation_type(options.precision, *backend);
+  plan.allow_tf32 = options.precision == "tf32";
   plan.tune = options.tune && backend->device().kind == DeviceKind::cuda;
   const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
   random_weights_ = config_.weights.empty();

@@ -14,7 +14,7 @@ namespace atrous {
 struct ModelOptions {
   std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
   std::string precision =
-      "auto";        ///< auto | fp32 | fp16 | bf16 | int8; what the device cannot do is Error{unsupported}
+      "auto";  ///< auto | fp32 | tf32 | fp16 | bf16 | int8; what the device cannot do is Error{unsupported}
   bool tune = true;  ///< on a GPU: implementations chosen by measuring, remembered in the user's cache
   bool random_weights = false;  ///< where the weights file is missing (bench, inspect)
 };
