@@ -112,6 +112,8 @@ class Kernel {
   virtual ~Kernel() = default;
   virtual std::size_t workspace_bytes() const { return 0; }
   virtual void run(const KernelArgs& args) const = 0;
+  /// The input that may lie where the output lies, provided that both are dense and of one shape; -1: none.
+  virtual int overwrites() const { return -1; }
   virtual std::string detail() const {
     return {};
   }  ///< more for `inspect --plan`, e.g. "brgconv:avx512_core"
@@ -139,8 +141,8 @@ class Backend {
   virtual std::unique_ptr<Stream> make_stream() const = 0;
   /// Types its activations can have, the one that `--precision auto` takes first.
   virtual std::span<const DType> activation_types() const = 0;
-  /// Called by the executor before work on the calling thread: sets the size of its thread team, or its
-  /// current GPU.
+  /// Called by the executor before work on the calling thread: the size of its teams, on a GPU also its
+  /// current device.
   virtual void set_threads(int threads) const = 0;
   virtual int default_threads() const = 0;
 };

@@ -41,8 +41,14 @@ LabelSet read_labels(Fields& model, const Folders& folders) {
 
 std::array<float, 3> triple(Fields& fields, std::string_view key, float fallback) {
   const std::vector<double> given = fields.numbers(key);
-  if (given.empty()) return {fallback, fallback, fallback};
-  if (given.size() != 3) fields.complain(fmt::format("'{}' must be three numbers", key), fields.find(key));
+  const auto triple_of = [](double value) {
+    const auto v = static_cast<float>(value);
+    return std::array<float, 3>{v, v, v};
+  };
+  if (given.empty()) return triple_of(fallback);
+  if (given.size() == 1) return triple_of(given[0]);
+  if (given.size() != 3)
+    fields.complain(fmt::format("'{}' must be one or three numbers", key), fields.find(key));
   return {static_cast<float>(given[0]), static_cast<float>(given[1]), static_cast<float>(given[2])};
 }
 

@@ -13,6 +13,9 @@
 
 namespace atrous {
 
+int available_cores();            ///< that this process may run on
+void set_team_size(int threads);  ///< of the calling thread's teams from now on
+
 /// f(i) for i in [0, count), in equal shares over the calling thread's OpenMP team. f must write only what
 /// belongs to i, so that results do not depend on the number of threads. f must not throw.
 template <typename F>

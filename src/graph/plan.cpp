@@ -9,7 +9,8 @@
 namespace atrous {
 namespace {
 
-/// Where a value lies when a concatenation holds it: channels [channel, channel + c) of value `whole`.
+/// Where a value lies when another one holds it, a concatenation or the input it is written over: channels
+/// [channel, channel + c) of value `whole`.
 struct Slice {
   int whole = -1;  ///< -1: the value has memory of its own
   std::int64_t channel = 0;
@@ -26,6 +27,7 @@ class Planner {
     place_in_concats();
     describe_values(*plan);
     for (int i = 1; i < graph_.size(); ++i) add_step(*plan, i);
+    if (network_.options().reuse_memory) write_over_inputs(*plan);
     place_in_arena(*plan);
     return plan;
   }
@@ -95,7 +97,9 @@ class Planner {
       channel += shapes_[at(input)].c;
     }
     if (std::all_of(step.inputs.begin(), step.inputs.end(), [](int input) { return input < 0; })) return;
-    const NodeDesc desc{node.name, node.params, inputs, plan.values[at(index)].desc, node.constants};
+    const NodeDesc desc{node.name,      node.params,
+                        inputs,         plan.values[at(index)].desc,
+                        node.constants, network_.options().allow_tf32};
     step.cost = schema_of(node.params).cost(node.params, input_shapes(node, shapes_), shapes_[at(index)]);
     with_place(node.where, node.name, [&] { choose(step, desc); });
     plan.steps.push_back(std::move(step));
@@ -136,6 +140,31 @@ class Planner {
       reasons += (reasons.empty() ? "" : "; ") + refusal.implementation + ": " + refusal.reason;
     fail(ErrorCode::unsupported, "no implementation of '{}' on {} accepts it ({})",
          schema_of(desc.params).name, to_string(network_.backend().device()), reasons);
+  }
+
+  /// A kernel that can write over one of its inputs does so where nothing else needs that input's memory.
+  void write_over_inputs(Plan& plan) {
+    for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+      const int output = plan.steps[s].node, over = plan.steps[s].kernel->overwrites();
+      if (over < 0) continue;
+      const std::vector<int>& inputs = graph_.node(output).inputs;
+      const int input = inputs[at(over)];
+      const TensorDesc& desc = plan.values[at(output)].desc;
+      if (!desc.is_dense() || !(desc == plan.values[at(input)].desc) || slices_[at(output)].whole >= 0)
+        continue;
+      auto shares = [&](int value) { return root(value).whole == root(input).whole; };
+      const auto read = std::count_if(inputs.begin(), inputs.end(), shares);
+      const bool needed =
+          std::any_of(plan.steps.begin() + static_cast<std::ptrdiff_t>(s) + 1, plan.steps.end(),
+                      [&](const Step& later) {
+                        const auto& values = graph_.node(later.node).inputs;
+                        return std::any_of(values.begin(), values.end(), shares);
+                      }) ||
+          std::any_of(graph_.outputs().begin(), graph_.outputs().end(), shares);
+      if (needed || read > 1) continue;
+      slices_[at(output)] = {input, 0};
+      plan.values[at(output)].bytes = 0;
+    }
   }
 
   /// Lifetimes count steps: a value lives from the step that first writes into it to the last that reads it;

@@ -81,21 +81,23 @@ ScoreMap load_npy(const std::filesystem::path& file) {
   return scores;
 }
 
-std::vector<std::byte> encode_npy(const ScoreMap& scores) {
-  std::string header = fmt::format("{{'descr': '<f2', 'fortran_order': False, 'shape': ({}, {}, {}), }}",
-                                   scores.classes, scores.height, scores.width);
+std::vector<std::byte> encode_npy(const ScoreMap& scores, DType dtype) {
+  const std::size_t size = size_of(dtype);
+  std::string header = fmt::format("{{'descr': '<f{}', 'fortran_order': False, 'shape': ({}, {}, {}), }}",
+                                   size, scores.classes, scores.height, scores.width);
   header.resize((header.size() + 10 + 1 + 63) / 64 * 64 - 10 - 1, ' ');
   header += '\n';
   std::string start(kMagic);
   start += {1, 0, static_cast<char>(header.size() & 255U), static_cast<char>(header.size() >> 8U)};
   start += header;
-  std::vector<std::byte> file(start.size() + scores.values.size() * 2);
+  std::vector<std::byte> file(start.size() + scores.values.size() * size);
   std::memcpy(file.data(), start.data(), start.size());
   std::byte* to = file.data() + start.size();
   for (int c = 0; c < scores.classes; ++c)
-    for (std::size_t i = 0; i < scores.pixels(); ++i, to += 2) {
-      const std::uint16_t half = float_to_half(scores.pixel(i)[c]);
-      std::memcpy(to, &half, 2);
+    for (std::size_t i = 0; i < scores.pixels(); ++i, to += size) {
+      const float value = scores.pixel(i)[c];
+      const std::uint16_t half = float_to_half(value);
+      std::memcpy(to, dtype == DType::f16 ? static_cast<const void*>(&half) : &value, size);
     }
   return file;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/image.h"
+#include "core/types.h"
 
 namespace atrous {
 
@@ -13,7 +14,7 @@ namespace atrous {
 /// Throws Error{not_found | bad_file}.
 ScoreMap load_npy(const std::filesystem::path& file);
 
-/// float16 [classes, height, width] in NumPy's format, version 1.0.
-std::vector<std::byte> encode_npy(const ScoreMap& scores);
+/// [classes, height, width] in NumPy's format, version 1.0, as `dtype`: f16 or f32.
+std::vector<std::byte> encode_npy(const ScoreMap& scores, DType dtype = DType::f16);
 
 }  // namespace atrous

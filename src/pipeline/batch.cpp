@@ -27,10 +27,10 @@ struct Job {
 
 class Batch {
  public:
-  Batch(std::shared_ptr<const Model> model, const SegmentOptions& segment, const BatchOptions& options,
-        const std::vector<InputFile>& inputs, const std::function<void(const ImageOutcome&)>& finished,
-        std::stop_token stop)
-      : model_(std::move(model)),
+  Batch(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
+        const BatchOptions& options, const std::vector<InputFile>& inputs,
+        const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop)
+      : models_(models),
         segment_(segment),
         options_(options),
         inputs_(inputs),
@@ -39,14 +39,15 @@ class Batch {
         decoded_(static_cast<std::size_t>(options.workers * options.batch + 1)),
         segmented_(static_cast<std::size_t>(2 * options.workers * options.batch)) {
     segment_.want_probabilities = options.save.probs;
-    const int threads = segment.threads > 0 ? segment.threads : model_->backend().default_threads();
+    const int threads = segment.threads > 0 ? segment.threads : models.front()->backend().default_threads();
     segment_.threads = std::max(1, threads / options.workers);
   }
 
   BatchSummary run() {
     std::vector<Segmenter>
         segmenters;  // made here, so that options that make no sense fail before anything runs
-    for (int i = 0; i < options_.workers; ++i) segmenters.emplace_back(model_, segment_);
+    for (int i = 0; i < options_.workers; ++i)
+      segmenters.emplace_back(models_[static_cast<std::size_t>(i) % models_.size()], segment_);
     std::jthread decoder([this] { decode_all(); });
     std::jthread encoder([this] { encode_all(); });
     {
@@ -130,7 +131,7 @@ class Batch {
   }
 
   void save(const Job& job) const {
-    const LabelSet& labels = model_->labels();
+    const LabelSet& labels = models_.front()->labels();
     const std::string base = (options_.folder / inputs_[job.index].stem).string();
     if (options_.save.overlay)
       write_file(base + ".overlay.jpg",
@@ -155,7 +156,7 @@ class Batch {
     finished_(outcome);
   }
 
-  std::shared_ptr<const Model> model_;
+  const std::vector<std::shared_ptr<const Model>>& models_;
   SegmentOptions segment_;
   const BatchOptions& options_;
   const std::vector<InputFile>& inputs_;
@@ -168,12 +169,14 @@ class Batch {
 
 }  // namespace
 
-BatchSummary run_batch(std::shared_ptr<const Model> model, const SegmentOptions& segment,
-                       const BatchOptions& options, const std::vector<InputFile>& inputs,
+BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
+                       const BatchOptions& given, const std::vector<InputFile>& inputs,
                        const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop) {
   if (options.workers < 1 || options.batch < 1)
     fail(ErrorCode::invalid_argument, "workers and batch must be at least 1");
-  return Batch(std::move(model), segment, options, inputs, finished, std::move(stop)).run();
+  BatchOptions options = given;
+  options.workers = std::max(options.workers, static_cast<int>(models.size()));
+  return Batch(models, segment, options, inputs, finished, std::move(stop)).run();
 }
 
 }  // namespace atrous

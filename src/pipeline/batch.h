@@ -19,8 +19,10 @@ struct SaveOptions {
 struct BatchOptions {
   std::filesystem::path folder;  ///< outputs: FOLDER/STEM.png, .overlay.jpg, .color.png, .probs.npy
   SaveOptions save;
-  int workers = 1;  ///< images (groups of `batch`) in the network at the same time; they share the threads
-  int batch = 1;    ///< images a run of the network
+  /// Images (groups of `batch`) in the network at the same time, at least one a device; they share the
+  /// threads.
+  int workers = 1;
+  int batch = 1;           ///< images a run of the network
   bool fail_fast = false;  ///< stop after the first failure
 };
 
@@ -38,10 +40,10 @@ struct BatchSummary {
   bool stopped = false;  ///< by the token or fail_fast: the rest was not started
 };
 
-/// Decodes, segments and encodes as a pipeline with bounded queues. A broken image fails alone. `finished` is
-/// called for every started image in the order of `inputs`, one call at a time. Outputs do not depend on
-/// workers, batch or threads.
-BatchSummary run_batch(std::shared_ptr<const Model> model, const SegmentOptions& segment,
+/// `models`: one model, once a device; the workers take turns among them. Decodes, segments and encodes as a
+/// pipeline with bounded queues. A broken image fails alone. `finished` is called for every started image in
+/// the order of `inputs`, one call at a time. Outputs do not depend on workers, batch or threads.
+BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
                        const BatchOptions& options, const std::vector<InputFile>& inputs,
                        const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop = {});
 

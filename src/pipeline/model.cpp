@@ -15,16 +15,20 @@ DType activation_type(const std::string& precision, const Backend& backend) {
   const std::span<const DType> types = backend.activation_types();
   if (precision == "auto") return types.front();
   constexpr std::pair<std::string_view, DType> kKnown[] = {
-      {"fp32", DType::f32}, {"fp16", DType::f16}, {"bf16", DType::bf16}};
+      {"fp32", DType::f32}, {"tf32", DType::f32}, {"fp16", DType::f16}, {"bf16", DType::bf16}};
+  auto can = [&](std::string_view name, DType type) {
+    const bool has = std::find(types.begin(), types.end(), type) != types.end();
+    return has && (name != "tf32" || backend.device().kind == DeviceKind::cuda);
+  };
   for (const auto& [name, type] : kKnown)
-    if (name == precision && std::find(types.begin(), types.end(), type) != types.end()) return type;
+    if (name == precision && can(name, type)) return type;
   if (precision != "int8" && std::none_of(std::begin(kKnown), std::end(kKnown),
                                           [&](const auto& known) { return known.first == precision; }))
-    fail(ErrorCode::invalid_argument, "precision must be auto, fp32, fp16, bf16 or int8, not '{}'",
+    fail(ErrorCode::invalid_argument, "precision must be auto, fp32, tf32, fp16, bf16 or int8, not '{}'",
          precision);
   std::string able = "auto";
   for (const auto& [name, type] : kKnown)
-    if (std::find(types.begin(), types.end(), type) != types.end()) able += ", " + std::string(name);
+    if (can(name, type)) able += ", " + std::string(name);
   fail(ErrorCode::unsupported, "precision '{}': device {} does not compute in it (use {})", precision,
        to_string(backend.device()), able);
 }
@@ -39,10 +43,8 @@ std::unique_ptr<WeightSource> open_weights(const ModelConfig& config, bool rando
        config.file.string(), config.weights_name);
 }
 
-}  // namespace
-
+/// "cpu", "cuda", "cuda:1".
 Device parse_device(std::string_view text) {
-  if (text == "auto") return find_devices().front();
   if (text == "cpu") return {};
   const auto index =
       text.starts_with("cuda:") ? parse_integer(text.substr(5)) : std::optional<std::int64_t>(0);
@@ -52,15 +54,46 @@ Device parse_device(std::string_view text) {
   return {DeviceKind::cuda, static_cast<int>(*index)};
 }
 
+}  // namespace
+
 std::shared_ptr<const Model> Model::open(std::string_view name_or_path, const ModelOptions& options) {
-  return std::shared_ptr<const Model>(
-      new Model(load_model_config(find_model(name_or_path), search_folders()), options));
+  ModelConfig config = load_model_config(find_model(name_or_path), search_folders());
+  auto on = [&](Device device, std::string note) {
+    return std::shared_ptr<const Model>(new Model(config, options, device, std::move(note)));
+  };
+  if (options.device != "auto") return on(parse_device(options.device), "");
+  const Device first = find_devices().front();
+  if (first.kind == DeviceKind::cpu) return on(first, why_no_gpu());
+  try {
+    std::shared_ptr<const Model> model = on(first, "");
+    Executor(model->network()).prepare(nominal_input(config.input));  // packs the weights, takes the memory
+    return model;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory) throw;
+    return on({}, error.message());
+  }
 }
 
-Model::Model(ModelConfig config, const ModelOptions& options) : config_(std::move(config)) {
-  std::shared_ptr<const Backend> backend = make_backend(parse_device(options.device));
+std::vector<std::shared_ptr<const Model>> Model::open_on_all(std::string_view name_or_path,
+                                                             const ModelOptions& options) {
+  std::vector<std::shared_ptr<const Model>> models{open(name_or_path, options)};
+  const bool named = options.device != "auto" && options.device != "cuda";
+  if (named || models.front()->backend().device().kind != DeviceKind::cuda) return models;
+  ModelOptions other = options;
+  for (const Device& device : find_devices()) {
+    if (device.kind != DeviceKind::cuda || device == models.front()->backend().device()) continue;
+    other.device = to_string(device);
+    models.push_back(open(name_or_path, other));
+  }
+  return models;
+}
+
+Model::Model(ModelConfig config, const ModelOptions& options, Device device, std::string device_note)
+    : config_(std::move(config)), device_note_(std::move(device_note)) {
+  std::shared_ptr<const Backend> backend = make_backend(device);
   PlanOptions plan;
   plan.dtype = activation_type(options.precision, *backend);
+  plan.allow_tf32 = options.precision == "tf32";
   plan.tune = options.tune && backend->device().kind == DeviceKind::cuda;
   const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
   random_weights_ = config_.weights.empty();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/model_config.h"
 #include "graph/executor.h"
@@ -13,7 +14,7 @@ namespace atrous {
 struct ModelOptions {
   std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
   std::string precision =
-      "auto";        ///< auto | fp32 | fp16 | bf16 | int8; what the device cannot do is Error{unsupported}
+      "auto";  ///< auto | fp32 | tf32 | fp16 | bf16 | int8; what the device cannot do is Error{unsupported}
   bool tune = true;  ///< on a GPU: implementations chosen by measuring, remembered in the user's cache
   bool random_weights = false;  ///< where the weights file is missing (bench, inspect)
 };
@@ -23,25 +24,29 @@ class Model {
  public:
   /// `name_or_path`: a name on the model path (config/model_path.h), a path to a YAML, or "" for the embedded
   /// model.
+  /// Device "auto" takes the first GPU where the model fits into its memory, else the CPU; device_note() then
+  /// says why.
   static std::shared_ptr<const Model> open(std::string_view name_or_path, const ModelOptions& options = {});
+  /// Same, once on every GPU where the device is "cuda" or "auto" takes GPUs, for batches of images.
+  static std::vector<std::shared_ptr<const Model>> open_on_all(std::string_view name_or_path,
+                                                               const ModelOptions& options = {});
 
   const ModelConfig& config() const { return config_; }
   const LabelSet& labels() const { return config_.labels; }
   std::shared_ptr<const Network> network() const { return network_; }
   const Backend& backend() const { return network_->backend(); }
+  const std::string& device_note() const { return device_note_; }  ///< "" unless "auto" passed GPUs by
   bool has_random_weights() const { return random_weights_; }
   /// Learned numbers: all tensors but the running statistics of batch norms.
   std::int64_t parameters() const { return parameters_; }
 
  private:
-  Model(ModelConfig config, const ModelOptions& options);
+  Model(ModelConfig config, const ModelOptions& options, Device device, std::string device_note);
   ModelConfig config_;
+  std::string device_note_;
   std::shared_ptr<const Network> network_;
   bool random_weights_ = false;
   std::int64_t parameters_ = 0;
 };
-
-/// "auto", "cpu", "cuda", "cuda:1". Throws Error{invalid_argument | unsupported}.
-Device parse_device(std::string_view text);
 
 }  // namespace atrous

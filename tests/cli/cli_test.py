@@ -286,6 +286,16 @@ class Cli(unittest.TestCase):
         self.assertIn("39.6", self.run_atrous("inspect", "deeplabv3_resnet50").stdout.decode())
         json.loads(self.run_atrous("inspect", "clothing-lite0", "--json").stdout)
         self.assertIn(b"digraph", self.run_atrous("inspect", "clothing-lite0", "--dot").stdout)
+        mobile = json.loads(self.run_atrous("inspect", "deeplabv3_mobilenet_v2", "--json").stdout)
+        self.assertAlmostEqual(mobile["macs"] / 1e9, 2.75, delta=0.02)  # the published figure
+        timed = json.loads(self.run_atrous("bench", "clothing-lite0", "--size", "65x81", "--iterations", "2", "--json",
+                                           "--output", "scores.npy").stdout)
+        self.assertGreater(timed["peak_rss_bytes"], 1 << 20)
+        scores = np.load(self.folder / "scores.npy")
+        self.assertEqual((scores.dtype, scores.shape), (np.float32, (14, 17, 21)))
+        self.assertTrue(np.isfinite(scores).all() and scores.std() > 0)
+        self.assert_refused("bench", "clothing-lite0", "--size", "33x33", "--iterations", "1", "--batch", "2",
+                            "--output", "scores.npy", naming="--output")
 
     def test_interrupt_writes_the_report(self):
         for i in range(40):

@@ -245,6 +245,46 @@ TEST(Plan, SharesMemoryAndWritesConcatsInPlace) {
   for (const Step& step : executor.plan().steps) EXPECT_NE(step.implementation, "");
 }
 
+constexpr const char* kResiduals = R"(
+- {name: a, op: conv2d, out: 16, kernel: 3}
+- {name: b, op: conv2d, out: 24}
+- {name: over_a, op: conv2d, out: 16, kernel: 3}
+- {name: sum, op: add, inputs: [over_a, a]}
+- {name: c, op: conv2d, out: 16, kernel: 3}
+- {name: over_sum, op: conv2d, out: 16}
+- {name: sum_2, op: add, inputs: [over_sum, sum]}
+- {name: reads_it_too, op: conv2d, out: 16, kernel: 3}
+- {name: sum_3, op: add, inputs: [reads_it_too, sum_2]}
+- {name: d, op: conv2d, out: 24}
+- {name: others_read_it, op: conv2d, out: 16}
+- {name: sum_4, op: add, inputs: [others_read_it, sum_3]}
+- {name: over_sum_3, op: conv2d, out: 16, kernel: 3}
+- {name: sum_5, op: add, inputs: [over_sum_3, sum_3]}
+)";
+
+TEST(Plan, WritesOverResidualsThatNothingElseNeeds) {
+  const Graph graph = build(kResiduals, kInput);
+  PlanOptions poisoned;
+  poisoned.poison = true;
+  const auto network = std::make_shared<Network>(graph, kInput, make_backend({}), poisoned);
+  Executor executor(network, 2);
+  const std::vector<float> values = run(executor, kInput);
+  PlanOptions fresh;
+  fresh.reuse_memory = false;
+  EXPECT_EQ(values, run_with(graph, kInput, fresh));
+  std::vector<std::string> over;  // convolutions whose output lies where their residual lies
+  for (const Node& node : network->graph().nodes())
+    if (node.inputs.size() == 2 && node.kind() == OpKind::conv2d) {
+      const auto& placed = executor.plan().values;
+      const auto self = static_cast<std::size_t>(&node - network->graph().nodes().data());
+      const Placement& residual = placed[static_cast<std::size_t>(node.inputs[1])];
+      EXPECT_EQ(placed[self].bytes == 0 && placed[self].desc.is_dense(),
+                placed[self].offset == residual.offset);
+      if (placed[self].offset == residual.offset) over.push_back(node.name);
+    }
+  EXPECT_EQ(over, (std::vector<std::string>{"over_a", "over_sum", "over_sum_3"}));
+}
+
 /// Allocations of one run after the first.
 std::size_t allocations_of_a_run(Executor& executor) {
   run(executor, kInput);
@@ -273,14 +313,15 @@ TEST(Executor, SecondRunAllocatesNothing) {
   EXPECT_EQ(allocations_of_a_run(executor), 0U);
 }
 
-/// oneDNN's own execute() makes a table of its arguments; besides that nothing may be allocated.
+/// oneDNN's own execute() makes a table of its arguments, and its depthwise form on AVX2 another list;
+/// besides that nothing may be allocated.
 TEST(Executor, ConvolutionsAllocateOnlyInsideOnednn) {
   Executor executor(std::make_shared<Network>(build("- {name: a, op: conv2d, out: 4, bias: true}", kInput),
                                               kInput, make_backend({})),
                     1);
   const std::size_t one = allocations_of_a_run(executor);
   Executor pyramid(std::make_shared<Network>(build(kPyramid, kInput), kInput, make_backend({})), 1);
-  EXPECT_LE(allocations_of_a_run(pyramid), 6 * one);
+  EXPECT_LE(allocations_of_a_run(pyramid), 6 * (one + 1));
 }
 
 TEST(Executor, BatchEqualsSinglesAndShapesMayAlternate) {

@@ -32,6 +32,13 @@ TEST(Npy, RoundTripInHalfPrecision) {
   EXPECT_EQ(back.values, scores.values);
 }
 
+TEST(Npy, RoundTripInSinglePrecision) {
+  const ScoreMap scores{2, 1, 2, {0.1F, -1e20F, 3.00001F, 1e-30F}};
+  const test::TempFolder folder;
+  write_file(folder / "s.npy", encode_npy(scores, DType::f32));
+  EXPECT_EQ(load_npy(folder / "s.npy").values, scores.values);
+}
+
 TEST(Npy, ReadsFloat32ChannelsFirst) {
   const test::TempFolder folder;
   std::string file = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 3), }", 0, 2);

@@ -48,6 +48,15 @@ TEST(Conv2d, KernelsStridesAndPaddings) {
   for (int k : {3, 5}) expect_case({"wide depthwise", conv(0, k, 2, 1, 0), {{1, 15, 14, 96}}});
 }
 
+TEST(Conv2d, ManyChannelsAndPixelsThatNoTapMeets) {
+  expect_case({"many channels", conv(33, 3, 1, 2), {{2, 7, 9, 530}}});
+  Conv2dParams lost = conv(18, 3, 1, 2);
+  lost.has_bias = true, lost.padding = {false, 9, 9, 9, 9};
+  expect_case({"lost in the padding", lost, {{1, 5, 6, 20}}});
+  lost.activation.kind = ActivationKind::hardswish;
+  expect_case({"lost in the padding", lost, {{1, 5, 6, 20}}});
+}
+
 TEST(Conv2d, FusedBiasActivationAndResidual) {
   for (auto kind :
        {ActivationKind::none, ActivationKind::relu, ActivationKind::relu6, ActivationKind::leaky_relu,

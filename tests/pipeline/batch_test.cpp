@@ -49,7 +49,7 @@ class BatchTest : public testing::Test {
     BatchOptions options{folder_ / "out", {true, true, true, true}, workers, batch};
     std::vector<std::string> order;
     const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
-    summary_ = run_batch(model_, segment, options, inputs, [&](const ImageOutcome& outcome) {
+    summary_ = run_batch({model_}, segment, options, inputs, [&](const ImageOutcome& outcome) {
       order.push_back(outcome.file.filename().string());
       errors_ += outcome.error;
     });
@@ -98,11 +98,11 @@ TEST_F(BatchTest, StopsWhenAsked) {
   folder_.write("in/1.png", "no image");
   BatchOptions options{folder_ / "out", {}, 1, 1, true};
   const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
-  EXPECT_TRUE(run_batch(model_, {}, options, inputs, [](const ImageOutcome&) {}).stopped);
+  EXPECT_TRUE(run_batch({model_}, {}, options, inputs, [](const ImageOutcome&) {}).stopped);
   std::stop_source source;
   source.request_stop();
   const BatchSummary none = run_batch(
-      model_, {}, options, inputs, [](const ImageOutcome&) {}, source.get_token());
+      {model_}, {}, options, inputs, [](const ImageOutcome&) {}, source.get_token());
   EXPECT_EQ(none.done + none.failed, 0U);
 }
 

@@ -77,7 +77,7 @@ class CaseRunner {
     const NodeDesc node{case_.name, case_.params, descs, output_desc, problem.constants, true};
     if (!implementation.refuse(node).empty()) return false;
     WeightCache cache;
-    PrepareContext context{cache, 1};
+    PrepareContext context{cache, 3};
     const std::unique_ptr<Kernel> kernel = implementation.prepare(node, context);
     const std::string what =
         fmt::format("{} by {}, {}, {}", case_.name, implementation.name, to_string(dtype), layout.name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -9,7 +10,9 @@
 #include "bench_case.h"
 #include "commands.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/stopwatch.h"
+#include "image/npy.h"
 #include "model_run.h"
 #include "options.h"
 
@@ -20,7 +23,7 @@ using Json = nlohmann::ordered_json;
 
 struct Arguments {
   ModelArguments model;
-  std::string size, bench_case;
+  std::string size, bench_case, output;
   int batch = 1, iterations = 30;
   double seconds = 20;
   bool nodes = false, json = false;
@@ -84,6 +87,27 @@ void add_peak(Json& result, int threads) {
   result["share_of_peak"] = result["gflops"].get<double>() / peak;
 }
 
+/// The most memory this process has held at once, as Linux counts it; 0 where it does not say.
+std::uint64_t peak_resident_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string key; status >> key; status.ignore(1 << 20, '\n'))
+    if (std::uint64_t kilobytes = 0; key == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
+  return 0;
+}
+
+void save_output(const TensorView& output, const std::string& file) {
+  const Shape& shape = output.desc.shape;
+  if (shape.n != 1) fail(ErrorCode::invalid_argument, "--output takes one image, not a batch of {}", shape.n);
+  if (output.desc.dtype != DType::f32)
+    fail(ErrorCode::invalid_argument, "--output: this network's output is no score map");
+  ScoreMap scores{static_cast<int>(shape.w), static_cast<int>(shape.h), static_cast<int>(shape.c), {}};
+  for (std::int64_t i = 0; i < shape.pixels(); ++i) {
+    const float* pixel = output.data + i * output.desc.pitch;
+    scores.values.insert(scores.values.end(), pixel, pixel + shape.c);
+  }
+  write_file(file, encode_npy(scores, DType::f32));
+}
+
 int bench_model(const Arguments& arguments) {
   ModelOptions options = arguments.model.options;
   options.random_weights = true;
@@ -97,6 +121,8 @@ int bench_model(const Arguments& arguments) {
   for (const Step& step : executor.plan().steps) flops += step.cost.flops;
   Json result =
       report(measure(arguments, [&] { return run_on_noise(executor, input); }), flops, arguments.batch);
+  result["peak_rss_bytes"] = peak_resident_bytes();
+  if (!arguments.output.empty()) save_output(executor.output(), arguments.output);
   add_peak(result, executor.threads());
   print(arguments,
         fmt::format("{} {} on {}, {} threads", model->config().name, to_string(input),
@@ -149,6 +175,9 @@ void add_bench(CLI::App& app, Run& run) {
   command->add_option("--seconds", arguments->seconds, "at most about so long")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
+  command->add_option(
+      "--output", arguments->output,
+      "write the network's output on bench's own input pattern as float32 [classes, h, w] .npy");
   command->add_flag("--nodes", arguments->nodes, "the time of every node too");
   command->add_flag("--json", arguments->json, "as JSON");
   command->callback([arguments, &run] { run = [arguments] { return bench(*arguments); }; });

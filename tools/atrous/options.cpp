@@ -13,7 +13,7 @@ void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
   command.add_option(model_is_positional ? "model" : "-m,--model", model,
                      "a model's name or a path to its YAML; default: the embedded one");
   command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--precision", options.precision, "auto, fp32, fp16, bf16 or int8")
+  command.add_option("--precision", options.precision, "auto, fp32, tf32 (GPU), fp16, bf16 or int8")
       ->capture_default_str();
   command.add_flag("!--no-tune", options.tune,
                    "on a GPU take the first implementation that accepts a node instead of measuring them");

@@ -100,19 +100,29 @@ int segment_stdin(Segmenter& segmenter) {
   return kDone;
 }
 
-int segment_files(const Arguments& arguments, const std::shared_ptr<const Model>& model,
+/// "cpu (oneDNN 2.6.3, AVX2, 2 threads; no GPU: ...)" or "cuda:0 (...), cuda:1 (...)".
+std::string describe_devices(const std::vector<std::shared_ptr<const Model>>& models) {
+  std::string text;
+  for (const auto& model : models)
+    text += fmt::format("{}{} ({}{})", text.empty() ? "" : ", ", to_string(model->backend().device()),
+                        model->backend().describe(),
+                        model->device_note().empty() ? "" : "; no GPU: " + model->device_note());
+  return text;
+}
+
+int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<const Model>>& models,
                   const SegmentOptions& options, const std::vector<InputFile>& files) {
-  const LabelSet& labels = model->labels();
+  const Model& model = *models.front();
+  const LabelSet& labels = model.labels();
   const std::filesystem::path folder = arguments.batch.folder;
   write_text(folder / "report.jsonl", "");  // an unwritable folder is found before the work
   if (!arguments.quiet)
-    std::cerr << "atrous: " << model->config().name << " on " << to_string(model->backend().device()) << " ("
-              << model->backend().describe() << ")\n";
+    std::cerr << "atrous: " << model.config().name << " on " << describe_devices(models) << "\n";
   watch_interrupt();
   Progress progress(files.size(), arguments.quiet);
   std::string report;
   const BatchSummary summary = run_batch(
-      model, options, arguments.batch, files,
+      models, options, arguments.batch, files,
       [&](const ImageOutcome& outcome) {
         const std::string line = dump(describe(outcome, labels));
         report += line + "\n";
@@ -128,9 +138,9 @@ int segment_files(const Arguments& arguments, const std::shared_ptr<const Model>
   const bool interrupted = stop_source().stop_requested();
   const Json run{{"version", ATROUS_VERSION},
                  {"inputs", arguments.inputs},
-                 {"model", model->config().name},
-                 {"device", to_string(model->backend().device())},
-                 {"backend", model->backend().describe()},
+                 {"model", model.config().name},
+                 {"device", to_string(model.backend().device())},
+                 {"backend", model.backend().describe()},
                  {"images", files.size()},
                  {"done", summary.done},
                  {"failed", summary.failed},
@@ -149,11 +159,13 @@ int segment(Arguments& arguments) {
     fail(ErrorCode::invalid_argument, "'-' (an image on stdin) must be the only input");
   const std::vector<InputFile> files =
       from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
-  const std::shared_ptr<const Model> model = Model::open(arguments.model.model, arguments.model.options);
-  Segmenter segmenter(model, options);  // options that make no sense fail before anything is said or written
+  const std::vector<std::shared_ptr<const Model>> models =
+      Model::open_on_all(arguments.model.model, arguments.model.options);
+  Segmenter segmenter(models.front(),
+                      options);  // options that make no sense fail before anything is said or written
   if (from_stdin && arguments.folder.empty()) return segment_stdin(segmenter);
   arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
-  const int status = segment_files(arguments, model, options, files);
+  const int status = segment_files(arguments, models, options, files);
   if (!arguments.quiet) std::cerr << "atrous: results are in " << arguments.batch.folder.string() << "\n";
   return status;
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend/cpu/activate.h"
+#include "backend/cpu/conv2d_implicit_gemm.h"
 #include "backend/cpu/conv2d_onednn.h"
 #include "backend/cpu/kernel_of.h"
 #include "core/error.h"
@@ -107,30 +108,22 @@ std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& con
                        });
 }
 
-std::string refuse_onednn(const NodeDesc& node) {
-  const Conv2dParams p = resolved(node);
-  const bool huge = p.kh > 64 || p.kw > 64 || p.dh > 512 || p.dw > 512;
-  return huge ? "kernels above 64 and rates above 512 are left to the direct form" : "";
-}
-
-constexpr Implementation kConv[] = {{"onednn", refuse_onednn, prepare_conv2d_onednn},
+constexpr Implementation kConv[] = {{"implicit_gemm", refuse_implicit_gemm, prepare_implicit_gemm},
+                                    {"onednn", refuse_conv2d_onednn, prepare_conv2d_onednn},
                                     {"depthwise_direct", refuse_depthwise, prepare_depthwise},
                                     {"direct", accept_all, prepare_direct}};
 
-template <std::unique_ptr<Kernel> (*Prepare)(const NodeDesc&, PrepareContext&)>
-std::unique_ptr<Kernel> prepare_as_conv(const NodeDesc& node, PrepareContext& context) {
+/// Calls Function, a convolution's refuse or prepare, with the dense layer as the convolution whose window is
+/// the whole input.
+template <auto Function, typename... Context>
+auto as_conv(const NodeDesc& node, Context&... context) {
   const OpParams params = as_conv2d(std::get<FullyConnectedParams>(node.params), node.inputs[0].shape);
-  return Prepare({node.name, params, node.inputs, node.output, node.constants}, context);
-}
-
-std::string refuse_large(const NodeDesc& node) {
-  const Shape& in = node.inputs[0].shape;
-  return in.h > 64 || in.w > 64 ? "maps above 64x64 are left to the direct form" : "";
+  return Function({node.name, params, node.inputs, node.output, node.constants}, context...);
 }
 
 constexpr Implementation kFullyConnected[] = {
-    {"onednn", refuse_large, prepare_as_conv<prepare_conv2d_onednn>},
-    {"direct", accept_all, prepare_as_conv<prepare_direct>}};
+    {"onednn", as_conv<refuse_conv2d_onednn>, as_conv<prepare_conv2d_onednn, PrepareContext>},
+    {"direct", accept_all, as_conv<prepare_direct, PrepareContext>}};
 
 }  // namespace
 

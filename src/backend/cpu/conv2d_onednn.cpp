@@ -23,6 +23,35 @@ memory::desc nhwc(const Shape& s) {
   return {{s.n, s.c, s.h, s.w}, memory::data_type::f32, memory::format_tag::nhwc};
 }
 
+/// The node as oneDNN's convolution, and whether that applies the activation too.
+struct Description {
+  dnnl::convolution_forward::primitive_desc primitive;
+  bool activation_fused;
+};
+
+memory::dims weight_dims(const Conv2dParams& p, std::int64_t ic) {
+  if (p.groups == 1) return {p.oc, ic, p.kh, p.kw};
+  return {p.groups, p.oc / p.groups, ic / p.groups, p.kh, p.kw};
+}
+
+Description describe(const Conv2dParams& p, const Shape& src, const Shape& dst) {
+  OnednnConvolution conv;
+  conv.src = nhwc(src);
+  conv.dst = nhwc(dst);
+  conv.weights = memory::desc(weight_dims(p, src.c), memory::data_type::f32, memory::format_tag::any);
+  if (p.has_bias) conv.bias = memory::desc({p.oc}, memory::data_type::f32, memory::format_tag::a);
+  conv.strides = {p.sh, p.sw};
+  conv.dilations = {p.dh - 1, p.dw - 1};
+  conv.padding_begin = {p.padding.top, p.padding.left};
+  conv.padding_end = {p.padding.bottom, p.padding.right};
+  dnnl::post_ops ops;
+  if (p.has_residual) ops.append_sum();
+  const bool activation_fused = append_activation(ops, p.activation);
+  conv.attributes.set_post_ops(ops);
+  conv.attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return {make_convolution(conv, engine()), activation_fused};
+}
+
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 class OnednnConvolutionKernel : public Kernel {
@@ -33,7 +62,8 @@ class OnednnConvolutionKernel : public Kernel {
         dst_(node.output),
         residual_(node.inputs.back()),
         stream_(engine()) {
-    const dnnl::convolution_forward::primitive_desc desc = describe();
+    const auto [desc, activation_fused] = describe(params_, src_.shape, dst_.shape);
+    activation_fused_ = activation_fused;
     primitive_ = dnnl::convolution_forward(desc);
     detail_ = desc.impl_info_str();
     pack(node, context, desc);
@@ -64,8 +94,8 @@ class OnednnConvolutionKernel : public Kernel {
     float* dst = dst_.is_dense()
                      ? output_of(args)
                      : reinterpret_cast<float*>(workspace + scratchpad_bytes_ + dense_bytes(src_));
-    if (params_.has_residual)
-      copy_tensor(input_of(args, args.inputs.size() - 1), residual_.pitch, dst, dst_.shape.c, dst_.shape);
+    const float* residual = params_.has_residual ? input_of(args, args.inputs.size() - 1) : dst;
+    if (residual != dst) copy_tensor(residual, residual_.pitch, dst, dst_.shape.c, dst_.shape);
     scratchpad_memory_.set_data_handle(workspace);
     src_memory_.set_data_handle(src);
     dst_memory_.set_data_handle(dst);
@@ -81,37 +111,12 @@ class OnednnConvolutionKernel : public Kernel {
     if (!dst_.is_dense()) copy_tensor(dst, dst_.shape.c, output_of(args), dst_.pitch, dst_.shape);
   }
 
+  int overwrites() const override { return params_.has_residual ? 1 : -1; }
   std::string detail() const override { return detail_; }
 
  private:
   static std::size_t dense_bytes(const TensorDesc& desc) {
     return desc.is_dense() ? 0 : aligned(TensorDesc::dense(desc.shape).bytes());
-  }
-
-  memory::dims weight_dims() const {
-    const std::int64_t ic = src_.shape.c, oc = params_.oc, groups = params_.groups;
-    if (groups == 1) return {oc, ic, params_.kh, params_.kw};
-    return {groups, oc / groups, ic / groups, params_.kh, params_.kw};
-  }
-
-  dnnl::convolution_forward::primitive_desc describe() {
-    OnednnConvolution conv;
-    conv.src = nhwc(src_.shape);
-    conv.dst = nhwc(dst_.shape);
-    conv.weights = memory::desc(weight_dims(), memory::data_type::f32, memory::format_tag::any);
-    if (params_.has_bias)
-      conv.bias = memory::desc({params_.oc}, memory::data_type::f32, memory::format_tag::a);
-    const Padding& pad = params_.padding;
-    conv.strides = {params_.sh, params_.sw};
-    conv.dilations = {params_.dh - 1, params_.dw - 1};
-    conv.padding_begin = {pad.top, pad.left};
-    conv.padding_end = {pad.bottom, pad.right};
-    dnnl::post_ops ops;
-    if (params_.has_residual) ops.append_sum();
-    activation_fused_ = append_activation(ops, params_.activation);
-    conv.attributes.set_post_ops(ops);
-    conv.attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    return make_convolution(conv, engine());
   }
 
   /// Weights in the order the implementation asked for, once a model and layout.
@@ -123,7 +128,7 @@ class OnednnConvolutionKernel : public Kernel {
       std::shared_ptr<DeviceMemory> made = allocate_host(packed.get_size());
       const std::vector<float> plain = node.constant("weight")->read_f32();
       const memory::desc plain_desc(
-          weight_dims(), memory::data_type::f32,
+          weight_dims(params_, src_.shape.c), memory::data_type::f32,
           params_.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
       memory from(plain_desc, engine(), const_cast<float*>(plain.data())), to(packed, engine(), made->data());
       dnnl::reorder(from, to).execute(stream_, from, to);
@@ -150,6 +155,19 @@ class OnednnConvolutionKernel : public Kernel {
 };
 
 }  // namespace
+
+std::string refuse_conv2d_onednn(const NodeDesc& node) {
+  const Conv2dParams p = resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
+  if (p.kh > 64 || p.kw > 64 || p.dh > 512 || p.dw > 512)
+    return "kernels above 64 and rates above 512 are left to the direct form";
+  try {
+    const std::string chosen = describe(p, node.inputs[0].shape, node.output.shape).primitive.impl_info_str();
+    // its sums depend on the number of threads, and it unfolds the whole input into its scratchpad
+    return chosen.find("gemm") != std::string::npos ? "oneDNN has only " + chosen + " for it" : "";
+  } catch (const dnnl::error& error) {
+    return error.what();
+  }
+}
 
 std::unique_ptr<Kernel> prepare_conv2d_onednn(const NodeDesc& node, PrepareContext& context) {
   try {

@@ -7,6 +7,7 @@ namespace atrous {
 
 /// oneDNN's convolution on NHWC, fp32. Source or destination slices of a wider tensor go through a dense copy
 /// in the workspace: oneDNN's fast kernels take dense NHWC only.
+std::string refuse_conv2d_onednn(const NodeDesc& node);
 std::unique_ptr<Kernel> prepare_conv2d_onednn(const NodeDesc& node, PrepareContext& context);
 
 }  // namespace atrous

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cpu/cpu_backend.h"
 
-#include <omp.h>
-#include <sched.h>
-
 #include <array>
 #include <cstring>
 
@@ -11,6 +8,7 @@
 #include "backend/cpu/photo.h"
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/parallel.h"
 
 namespace atrous {
 namespace {
@@ -79,12 +77,8 @@ class CpuBackend : public Backend {
     static constexpr DType kTypes[] = {DType::f32};
     return kTypes;
   }
-  void set_threads(int threads) const override { omp_set_num_threads(threads); }
-  int default_threads() const override {
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-  }
+  void set_threads(int threads) const override { set_team_size(threads); }
+  int default_threads() const override { return available_cores(); }
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "backend/cuda/cudnn_conv2d.h"
 #include "backend/cuda/stream.h"
 #include "core/error.h"
+#include "core/parallel.h"
 
 namespace atrous {
 namespace {
@@ -55,8 +56,11 @@ class CudaBackend : public Backend {
     static constexpr DType kTypes[] = {DType::f16, DType::f32, DType::bf16};
     return kTypes;
   }
-  void set_threads(int) const override { cuda::set_device(index_); }
-  int default_threads() const override { return 1; }
+  void set_threads(int threads) const override {
+    cuda::set_device(index_);
+    set_team_size(threads);  // of the refinement on the host
+  }
+  int default_threads() const override { return available_cores(); }
 
  private:
   int index_;

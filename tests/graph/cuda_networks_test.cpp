@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole small networks on CUDA, executed by the emulation layer, against the CPU.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <thread>
+
+#include "backend/cuda/cuda_backend.h"
+#include "config/modules.h"
+#include "config/yaml.h"
+#include "graph/builder.h"
+#include "graph/executor.h"
+#include "support/emulation/memory.h"
+#include "support/temp_folder.h"
+
+namespace atrous {
+namespace {
+
+/// A DeepLabv3+ in small: residual and dilated blocks, a pyramid with image pooling, a decoder.
+constexpr const char* kDeepLab = R"(
+- {name: stem, op: conv2d, out: 16, kernel: 3, stride: 2}
+- {name: stem_bn, op: batch_norm}
+- {name: stem_relu, op: relu}
+- {name: pool, op: max_pool, kernel: 3, stride: 2, padding: 1}
+- {name: down, op: conv2d, out: 16, kernel: 3, dilation: 2, bias: true}
+- {name: sum, op: add, inputs: [down, pool]}
+- {name: low, op: relu}
+- {name: depth, op: conv2d, kernel: 3, groups: depthwise, dilation: 4}
+- {name: depth_bn, op: batch_norm}
+- {name: depth_act, op: hardswish}
+- {name: body, op: conv2d, out: 24}
+- {name: a0, op: conv2d, out: 8, input: body}
+- {name: a1, op: conv2d, out: 8, kernel: 3, dilation: 6, input: body}
+- {name: a1_relu, op: relu}
+- {name: a2, op: conv2d, out: 8, kernel: 3, dilation: 12, bias: true, input: body}
+- {name: mean, op: global_average_pool, input: body}
+- {name: mean_conv, op: conv2d, out: 8, bias: true}
+- {name: mean_wide, op: resize, like: true, inputs: [mean_conv, body]}
+- {name: aspp, op: concat, inputs: [a0, a1_relu, a2, mean_wide]}
+- {name: project, op: conv2d, out: 16}
+- {name: up, op: resize, scale: 2, coordinates: align_corners}
+- {name: s1, op: conv2d, out: 5, kernel: 3, dilation: 2, input: up}
+- {name: s2, op: conv2d, out: 5, kernel: 3, dilation: 4, input: up}
+- {name: logits, op: add, inputs: [s1, s2]}
+)";
+
+constexpr Shape kInput{1, 33, 41, 3};
+
+std::shared_ptr<const Network> network(std::shared_ptr<const Backend> backend, PlanOptions options = {}) {
+  const Expansion e = expand_network(parse_yaml(kDeepLab, "net.yaml"), "", Value::map({}), {});
+  return std::make_shared<Network>(build_graph(e.nodes, e.output, kInput, RandomWeights(3)), kInput,
+                                   std::move(backend), options);
+}
+
+std::vector<float> noise(const Shape& shape, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < shape.elements(); ++i)
+    values.push_back(static_cast<float>(generator() % 2000U) / 1000.0F - 1);
+  return values;
+}
+
+std::vector<float> run(Executor& executor, const Shape& shape, const std::vector<float>& input) {
+  executor.prepare(shape);
+  executor.write_input(input);
+  executor.run();
+  return executor.read_output();
+}
+
+/// The largest difference, relative to the largest value.
+double difference(const std::vector<float>& got, const std::vector<float>& wanted) {
+  EXPECT_EQ(got.size(), wanted.size());
+  double worst = 0, largest = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(wanted[i])));
+    worst =
+        std::max(worst, std::isnan(got[i]) ? INFINITY : std::abs(static_cast<double>(got[i]) - wanted[i]));
+  }
+  return worst / largest;
+}
+
+class CudaNetwork : public testing::TestWithParam<DType> {
+ protected:
+  PlanOptions options() const {
+    PlanOptions options;
+    options.dtype = GetParam();
+    return options;
+  }
+  double tolerance() const {
+    return GetParam() == DType::f32 ? 1e-5 : GetParam() == DType::f16 ? 0.01 : 0.06;
+  }
+};
+
+TEST_P(CudaNetwork, AgreesWithTheCpuFusedAndUnfused) {
+  const std::vector<float> input = noise(kInput, 1);
+  Executor cpu(network(make_backend({})), 1);
+  const std::vector<float> wanted = run(cpu, kInput, input);
+  PlanOptions plain = options(), poisoned = options();
+  plain.fold_batch_norm = plain.fuse = plain.concat_in_place = plain.reuse_memory = false;
+  poisoned.poison = true;
+  for (const PlanOptions& o : {options(), plain, poisoned}) {
+    Executor cuda(network(make_cuda_backend(0), o));
+    EXPECT_LE(difference(run(cuda, kInput, input), wanted), tolerance());
+  }
+}
+
+TEST_P(CudaNetwork, RecordingsGiveTheSameBytesAndSurviveOtherShapes) {
+  PlanOptions eager = options();
+  eager.record = false;
+  Executor recording(network(make_cuda_backend(0), options())), other(network(make_cuda_backend(0), eager));
+  const Shape large{2, 40, 35, 3};
+  for (unsigned i = 0; i < 4; ++i) {
+    const std::vector<float> input = noise(kInput, i);
+    EXPECT_EQ(run(recording, kInput, input), run(other, kInput, input)) << "run " << i;
+    if (i == 1) EXPECT_EQ(run(recording, large, noise(large, 7)), run(other, large, noise(large, 7)));
+  }
+}
+
+TEST_P(CudaNetwork, ABatchEqualsItsImages) {
+  Shape batch = kInput;
+  batch.n = 3;
+  Executor executor(network(make_cuda_backend(0), options()));
+  const std::vector<float> input = noise(batch, 1), together = run(executor, batch, input);
+  std::vector<float> singles;
+  const auto image = static_cast<std::ptrdiff_t>(kInput.elements());
+  for (std::ptrdiff_t i = 0; i < 3; ++i)
+    for (float value : run(executor, kInput, {input.begin() + i * image, input.begin() + (i + 1) * image}))
+      singles.push_back(value);
+  EXPECT_LE(difference(together, singles), tolerance());
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, CudaNetwork, testing::Values(DType::f32, DType::f16, DType::bf16),
+                         [](const auto& test) { return std::string(to_string(test.param)); });
+
+TEST(CudaExecutor, TwoThreadsShareANetwork) {
+  const auto shared = network(make_cuda_backend(0));
+  const std::vector<float> input = noise(kInput, 2);
+  Executor first(shared);
+  const std::vector<float> wanted = run(first, kInput, input);
+  std::vector<std::vector<float>> results(2);
+  {
+    std::vector<std::jthread> threads;
+    for (std::vector<float>& result : results)
+      threads.emplace_back([&] {
+        Executor own(shared);
+        for (int i = 0; i < 3; ++i) result = run(own, kInput, input);
+      });
+  }
+  for (const std::vector<float>& result : results) EXPECT_EQ(result, wanted);
+}
+
+TEST(CudaExecutor, ReturnsItsMemory) {
+  const std::size_t before = cuda::emulation::live_allocations();
+  for (int i = 0; i < 1000; ++i) {
+    const auto opened = network(make_cuda_backend(0));
+    Executor executor(opened);
+    executor.prepare({1, 9, 9, 3});
+    if (i == 0) run(executor, {1, 9, 9, 3}, noise({1, 9, 9, 3}, 1));
+  }
+  EXPECT_EQ(cuda::emulation::live_allocations(), before);
+}
+
+TEST(CudaTuner, MeasuresOnceAndRemembers) {
+  const test::TempFolder folder;
+  const std::shared_ptr<const Backend> backend = make_cuda_backend(0);
+  const Conv2dParams params = [] {
+    Conv2dParams p;
+    p.oc = 16, p.kh = p.kw = 3, p.padding = {false, 1, 1, 1, 1};
+    return p;
+  }();
+  const OpParams any = params;
+  const TensorDesc in = TensorDesc::dense({1, 5, 6, 16}), out = TensorDesc::dense({1, 5, 6, 16});
+  const std::vector<Constant> constants{
+      {"weight", make_tensor_ref("w", {16, 16, 3, 3}, std::vector<float>(16 * 16 * 9, 0.5F)), {}}};
+  const NodeDesc node{"conv", any, std::span(&in, 1), out, constants};
+  std::vector<const Implementation*> candidates;
+  for (const Implementation& candidate : backend->implementations(OpKind::conv2d))
+    if (candidate.refuse(node).empty()) candidates.push_back(&candidate);
+  ASSERT_GE(candidates.size(), 2U);
+  Tuner tuner(*backend, folder.path());
+  const std::vector<Tuner::Measured> first = tuner.measure(node, candidates, 1);
+  ASSERT_EQ(first.size(), candidates.size());
+  EXPECT_LE(first.front().milliseconds, first.back().milliseconds);
+  auto same = [&](const std::vector<Tuner::Measured>& other) {
+    return std::equal(first.begin(), first.end(), other.begin(), other.end(),
+                      [](const auto& a, const auto& b) {
+                        return a.implementation == b.implementation && a.milliseconds == b.milliseconds;
+                      });
+  };
+  EXPECT_TRUE(same(tuner.measure(node, candidates, 1)));
+  EXPECT_TRUE(same(Tuner(*backend, folder.path()).measure(node, candidates, 1))) << "read back from the file";
+  ASSERT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  folder.write(std::filesystem::directory_iterator(folder.path())->path().filename().string(), "{broken");
+  EXPECT_EQ(Tuner(*backend, folder.path()).measure(node, candidates, 1).size(), candidates.size());
+}
+
+}  // namespace
+}  // namespace atrous
