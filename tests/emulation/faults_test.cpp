@@ -178,6 +178,7 @@ ATROUS_KERNEL void blocks_share_behind_barriers(float* out) {
   sync_block();
   if (blockIdx.x == threadIdx.x) out[0] += 1;
   sync_block();
+  sync_block();  // an odd number: a fence that two blocks share would order them
 }
 
 TEST_F(Faults, RacesThatShowNoWrongValue) {
@@ -190,6 +191,7 @@ TEST_F(Faults, RacesThatShowNoWrongValue) {
 
 ATROUS_KERNEL void copy_with_wait(const float* in, float* out, bool wait, bool commit) {
   ATROUS_DYNAMIC_SHARED(float, stage);
+  for (unsigned i = 0; i < 4; ++i) stage[4 * threadIdx.x + i] = 1;
   copy_async16(stage + 4 * threadIdx.x, in + 4 * threadIdx.x, 16);
   if (commit) copy_async_commit();
   if (wait) copy_async_wait<0>();
