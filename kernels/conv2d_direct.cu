@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Convolution of every shape, dtype, rate and group count, by its definition (ops/params.h). The last of the
+// Convolution of every shape, dtype, rate and group count, by its definition (Conv2dParams). Last in its
 // list.
 //
-// Threads       One output pixel and four neighbouring channels of one group (one channel where a group's
-// channels are no
-//               multiple of four); neighbouring threads take neighbouring channels, so that a warp reads its
-//               weights in one piece and the same input. Blocks of 128.
-// Shared memory None.
-// Alignment     Weights 16 bytes; output and residual are accessed in vectors where they allow it.
-// Algorithm     The taps inside the input are a rectangle per pixel; sums are fp32, over taps and then input
-// channels.
+// Threads: one output pixel and four neighbouring channels of one group (one channel where a group's channels
+// are no multiple of four); neighbouring threads take neighbouring channels, so that a warp reads its weights
+// in one piece and the same input. Blocks of 128.
+//
+// Shared memory: none.
+//
+// Alignment: weights 16 bytes; output and residual are accessed in vectors where they allow it.
+//
+// Algorithm: the taps inside the input are a rectangle per pixel; sums are fp32, over taps and then channels.
 #include "kernels/conv2d_direct.h"
 
 #include "kernels/conv2d_epilogue.h"

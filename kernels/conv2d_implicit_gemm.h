@@ -29,7 +29,8 @@ struct ImplicitGemmPlan {
   int splits = 1;  ///< parts of the sum, computed by blocks of their own and added afterwards in order
 
   std::size_t workspace_bytes() const;
-  std::string describe() const;  ///< "128x64, tile 11x11, 3 splits"
+  double skipped_taps() const;   ///< share of the taps, over all tiles, that are not loaded
+  std::string describe() const;  ///< "128x64, tile 7x18, 3 splits, skips 58 % of taps"
 };
 
 /// A block's tile: pixels by output channels. `gather` takes any channel count and alignment, the others
@@ -37,6 +38,7 @@ struct ImplicitGemmPlan {
 struct ImplicitGemmVariant {
   int pixels, channels;
   bool gather;
+  int resident;  ///< blocks that a multiprocessor holds at once, at least
 };
 struct ImplicitGemmVariants {
   const ImplicitGemmVariant* data;

@@ -38,7 +38,7 @@ class GemmOperands {
   static_assert(Tile::kM % kRowsApart == 0 && Tile::kN % kRowsApart == 0 && kRowsApart % 8 == 0);
 
   ATROUS_DEVICE GemmOperands(const GemmGeometry& g, const TilePlace& at, const T* in, const T* weight)
-      : g_(g), slot_(stage_offset(row(), chunk())) {
+      : g_(&g), slot_(stage_offset(row(), chunk())) {
     image_ = in + static_cast<std::int64_t>(at.image) * g.ih * g.iw * g.in_pitch;
     const int first = at.channel + row();
     weight_ = weight + static_cast<std::int64_t>(first) * g.weight_pitch + chunk() * kVector;
@@ -57,12 +57,12 @@ class GemmOperands {
     for (int j = 0; j < kColumnsEach; ++j) {
       const bool valid = inside && j < columns_;
       const T* from =
-          valid ? weight_ + static_cast<std::int64_t>(j) * kRowsApart * g_.weight_pitch + k : weight_;
+          valid ? weight_ + static_cast<std::int64_t>(j) * kRowsApart * g_->weight_pitch + k : weight_;
       copy_async16(b + slot(j), from, valid ? 16 : 0);
     }
   }
 
-  const GemmGeometry& g_;
+  const GemmGeometry* g_;
   const T* image_;
   const T* weight_;  ///< of this thread's first column, at its chunk
   int slot_;
@@ -97,13 +97,13 @@ class VectorLoader : public GemmOperands<Tile> {
 
   ATROUS_DEVICE void load(unsigned char* a, unsigned char* b) {
     const int channel = channel_ + Base::chunk() * Base::kVector;
-    const bool inside = channel < g_.ic;
+    const bool inside = channel < g_->ic;
 #pragma unroll
     for (int i = 0; i < Base::kRowsEach; ++i) {
       const bool valid = inside && pixel_[i] >= 0;
       copy_async16(a + this->slot(i), this->image_ + (valid ? pixel_[i] + channel : 0), valid ? 16 : 0);
     }
-    this->load_weights(b, (ky_ * g_.kw + kx_) * g_.ic + channel_, inside);
+    this->load_weights(b, (ky_ * g_->kw + kx_) * g_->ic + channel_, inside);
     advance();
   }
 
@@ -111,7 +111,7 @@ class VectorLoader : public GemmOperands<Tile> {
   ATROUS_DEVICE void advance() {
     --left_;
     channel_ += Base::kStep;
-    if (channel_ < g_.ic) return;
+    if (channel_ < g_->ic) return;
     channel_ = 0;
     if (++kx_ == taps_.x.last) kx_ = taps_.x.first, ++ky_;
     seek_tap();
@@ -121,9 +121,9 @@ class VectorLoader : public GemmOperands<Tile> {
   ATROUS_DEVICE void seek_tap() {
 #pragma unroll
     for (int i = 0; i < Base::kRowsEach; ++i) {
-      const int y = origin_[i].y + ky_ * g_.dh, x = origin_[i].x + kx_ * g_.dw;
-      const bool inside = y >= 0 && y < g_.ih && x >= 0 && x < g_.iw;
-      pixel_[i] = inside ? (y * g_.iw + x) * g_.in_pitch : -1;
+      const int y = origin_[i].y + ky_ * g_->dh, x = origin_[i].x + kx_ * g_->dw;
+      const bool inside = y >= 0 && y < g_->ih && x >= 0 && x < g_->iw;
+      pixel_[i] = inside ? (y * g_->iw + x) * g_->in_pitch : -1;
     }
   }
 
@@ -157,8 +157,8 @@ class GatherLoader : public GemmOperands<Tile> {
   ATROUS_DEVICE bool more() const { return step_ < end_; }
 
   ATROUS_DEVICE void load(unsigned char* a, unsigned char* b) {
-    const int k = step_ * Base::kStep + Base::chunk() * Base::kVector, tap = k / g_.ic;
-    const Element first{tap / g_.kw, tap % g_.kw, k % g_.ic};
+    const int k = step_ * Base::kStep + Base::chunk() * Base::kVector, tap = k / g_->ic;
+    const Element first{tap / g_->kw, tap % g_->kw, k % g_->ic};
 #pragma unroll
     for (int i = 0; i < Base::kRowsEach; ++i) {
       Element at = first;
@@ -181,15 +181,15 @@ class GatherLoader : public GemmOperands<Tile> {
   };
 
   ATROUS_DEVICE T read(const InputOrigin& origin, const Element& at) const {
-    const int y = origin.y + at.ky * g_.dh, x = origin.x + at.kx * g_.dw;
-    const bool inside = at.ky < g_.kh && y >= 0 && y < g_.ih && x >= 0 && x < g_.iw;
-    return inside ? this->image_[(y * g_.iw + x) * g_.in_pitch + at.channel] : from_float<T>(0);
+    const int y = origin.y + at.ky * g_->dh, x = origin.x + at.kx * g_->dw;
+    const bool inside = at.ky < g_->kh && y >= 0 && y < g_->ih && x >= 0 && x < g_->iw;
+    return inside ? this->image_[(y * g_->iw + x) * g_->in_pitch + at.channel] : from_float<T>(0);
   }
 
   ATROUS_DEVICE void advance(Element& at) const {
-    if (++at.channel < g_.ic) return;
+    if (++at.channel < g_->ic) return;
     at.channel = 0;
-    if (++at.kx == g_.kw) at.kx = 0, ++at.ky;
+    if (++at.kx == g_->kw) at.kx = 0, ++at.ky;
   }
 
   /// On to the next step with a tap that touches the input.
@@ -197,9 +197,9 @@ class GatherLoader : public GemmOperands<Tile> {
     while (step_ < end_ && !touched(step_ * Base::kStep)) ++step_;
   }
   ATROUS_DEVICE bool touched(int k) const {
-    const int last = (smaller(k + Base::kStep, length_) - 1) / g_.ic;
-    for (int tap = k / g_.ic; tap <= last; ++tap) {
-      const int ky = tap / g_.kw, kx = tap % g_.kw;
+    const int last = (smaller(k + Base::kStep, length_) - 1) / g_->ic;
+    for (int tap = k / g_->ic; tap <= last; ++tap) {
+      const int ky = tap / g_->kw, kx = tap % g_->kw;
       if (ky >= taps_.y.first && ky < taps_.y.last && kx >= taps_.x.first && kx < taps_.x.last) return true;
     }
     return false;

@@ -8,13 +8,14 @@
 
 #include "kernels/alignment.h"
 #include "kernels/implicit_gemm_tiles.h"
+#include "kernels/split_sum.h"
 
 namespace atrous::cuda {
 namespace {
 
 template <typename... Tiles>
 constexpr std::array<ImplicitGemmVariant, sizeof...(Tiles)> variants_of(TileList<Tiles...>) {
-  return {ImplicitGemmVariant{Tiles::kM, Tiles::kN, Tiles::kGather}...};
+  return {ImplicitGemmVariant{Tiles::kM, Tiles::kN, Tiles::kGather, Tiles::kBlocks}...};
 }
 constexpr auto kTensorCoreVariants = variants_of(TensorCoreTiles<f16>{});
 constexpr auto kFmaVariants = variants_of(FmaTiles{});
@@ -29,71 +30,27 @@ double touched_sum(int out, int tile, int stride, int pad, int in, int k, int di
   return sum;
 }
 
-/// The model's unit is a cycle of one multiprocessor; its constants are estimates, not measurements.
-struct CostModel {
-  static constexpr double kTileOverhead = 3000;  ///< filling the pipeline, storing the tile
-  static constexpr double kReduceLaunch = 4000;  ///< the second kernel of a split sum
-  static constexpr double kBytesACycle = 16;     ///< of a multiprocessor's share of the memory's bandwidth
-  static constexpr double kFewestSteps = 8;      ///< of a split, on average
-  static constexpr std::array<int, 8> kSplits = {1, 2, 3, 4, 6, 8, 12, 16};
+constexpr double kFewestSteps = 8;  ///< of a split, on average
+constexpr std::array<int, 8> kSplits = {1, 2, 3, 4, 6, 8, 12, 16};
 
-  /// Multiply-adds a cycle of one multiprocessor.
-  static double rate(GemmMath math, DType dtype) {
-    if (math == GemmMath::fma) return 128;
-    return dtype == DType::f32 ? 512 : 1024;
-  }
-  /// The share of that rate a tile reaches on a full multiprocessor, and when its block is alone there.
-  static double full(const ImplicitGemmVariant& v) { return v.pixels * v.channels >= 128 * 64 ? 0.8 : 0.6; }
-  static double alone(const ImplicitGemmVariant& v) {
-    return v.pixels * v.channels >= 128 * 128 ? 0.6 : 0.35;
-  }
-};
+int step_elements(DType dtype) { return kStageRowBytes / static_cast<int>(size_of(dtype)); }
 
-struct Rectangle {
-  int h = 1, w = 1;
-  double steps = 0, tiles = 0;  ///< of all images: steps of K over all tiles, tiles
-};
-
-int step_elements(DType dtype) { return 64 / static_cast<int>(size_of(dtype)); }
-
-/// The rectangle of at most `pixels` pixels that needs the least work.
-Rectangle best_rectangle(const Conv2dProblem& problem, int pixels, double overhead_steps) {
-  const GemmGeometry g = geometry_of(problem, 1, 1);
-  const double chunks = ceil_div(g.ic, step_elements(problem.in.dtype));
-  Rectangle best;
-  double best_cost = std::numeric_limits<double>::infinity();
-  const int widest = std::min(pixels, g.ow), narrowest = g.oh == 1 ? widest : 1;
-  for (int w = widest; w >= narrowest; --w) {
-    const int h = std::min(pixels / w, g.oh);
-    const double tiles = static_cast<double>(g.images) * ceil_div(g.oh, h) * ceil_div(g.ow, w);
-    const double steps = g.images * chunks * touched_sum(g.oh, h, g.sh, g.top, g.ih, g.kh, g.dh) *
-                         touched_sum(g.ow, w, g.sw, g.left, g.iw, g.kw, g.dw);
-    const double cost = steps + overhead_steps * tiles;
-    if (cost < best_cost) best_cost = cost, best = {h, w, steps, tiles};
-  }
-  return best;
+/// Steps of one image over all tiles.
+double steps_of(const Conv2dProblem& problem, int tile_h, int tile_w) {
+  const GemmGeometry g = geometry_of(problem, tile_h, tile_w);
+  return touched_sum(g.oh, tile_h, g.sh, g.top, g.ih, g.kh, g.dh) *
+         touched_sum(g.ow, tile_w, g.sw, g.left, g.iw, g.kw, g.dw) *
+         ceil_div(g.ic, step_elements(problem.in.dtype));
 }
 
-double cycles_of_step(GemmMath math, DType dtype, const ImplicitGemmVariant& v) {
-  return double{1} * v.pixels * v.channels * step_elements(dtype) / CostModel::rate(math, dtype);
-}
-
-Rectangle rectangle_for(const Conv2dProblem& problem, GemmMath math, const ImplicitGemmVariant& v) {
-  return best_rectangle(problem, v.pixels,
-                        CostModel::kTileOverhead / cycles_of_step(math, problem.in.dtype, v));
-}
-
-double estimate(const Conv2dProblem& problem, GemmMath math, const ImplicitGemmVariant& v, const Rectangle& r,
-                int splits, int multiprocessors) {
-  const double blocks = r.tiles * ceil_div(problem.params.oc, v.channels) * splits;
+double estimate(const Conv2dProblem& problem, GemmMath math, const ImplicitGemmVariant& v,
+                const TileRectangle& r, int splits, int multiprocessors) {
+  const double images = static_cast<double>(problem.in.shape.n);
+  const double blocks = images * r.tiles * ceil_div(problem.params.oc, v.channels) * splits;
   const double rounds = std::ceil(blocks / multiprocessors);
   const double step = cycles_of_step(math, problem.in.dtype, v), steps = r.steps / r.tiles / splits;
-  const double busy = steps * step * std::max(rounds / CostModel::full(v), 1 / CostModel::alone(v));
-  const double reduce = splits == 1 ? 0
-                                    : CostModel::kReduceLaunch +
-                                          8.0 * splits * static_cast<double>(problem.out.shape.pixels()) *
-                                              problem.params.oc / multiprocessors / CostModel::kBytesACycle;
-  return busy + CostModel::kTileOverhead * std::max(1.0, rounds / 2) + reduce;
+  const double busy = steps * step * std::max(rounds / rate_when_full(v), 1 / rate_when_alone(v));
+  return busy + kTileCycles * std::max(1.0, rounds / 2) + cycles_of_parts(problem, splits, multiprocessors);
 }
 
 /// The best variant and number of splits; one split only unless `may_split`.
@@ -105,9 +62,9 @@ ImplicitGemmPlan best_plan(const Conv2dProblem& problem, GemmMath math, int mult
   for (int i = 0; i < variants.count; ++i) {
     const ImplicitGemmVariant& v = variants.data[i];
     if (v.gather != gather) continue;
-    const Rectangle r = rectangle_for(problem, math, v);
-    for (int splits : CostModel::kSplits) {
-      if (splits > 1 && (!may_split || r.steps / r.tiles / splits < CostModel::kFewestSteps)) break;
+    const TileRectangle r = best_rectangle({&problem, 1}, math, v);
+    for (int splits : kSplits) {
+      if (splits > 1 && (!may_split || r.steps / r.tiles / splits < kFewestSteps)) break;
       const double time = estimate(problem, math, v, r, splits, multiprocessors);
       if (time < best_time) best_time = time, best = {problem, math, i, r.h, r.w, splits};
     }
@@ -118,6 +75,40 @@ ImplicitGemmPlan best_plan(const Conv2dProblem& problem, GemmMath math, int mult
 constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
+
+double cycles_of_step(GemmMath math, DType dtype, const ImplicitGemmVariant& v) {
+  const double multiply_adds_a_cycle = math == GemmMath::fma ? 128 : dtype == DType::f32 ? 512 : 1024;
+  return double{1} * v.pixels * v.channels * step_elements(dtype) / multiply_adds_a_cycle;
+}
+
+double rate_when_full(const ImplicitGemmVariant& v) { return v.pixels * v.channels >= 128 * 64 ? 0.8 : 0.6; }
+double rate_when_alone(const ImplicitGemmVariant& v) {
+  return v.pixels * v.channels >= 128 * 128 ? 0.6 : 0.35;
+}
+
+double cycles_of_parts(const Conv2dProblem& problem, int parts, int multiprocessors) {
+  constexpr double kLaunch = 4000, kBytesACycle = 16;
+  if (parts == 1) return 0;
+  return kLaunch + 2 * static_cast<double>(sum_parts_bytes(problem, parts)) / multiprocessors / kBytesACycle;
+}
+
+TileRectangle best_rectangle(std::span<const Conv2dProblem> problems, GemmMath math,
+                             const ImplicitGemmVariant& v) {
+  const Shape& out = problems[0].out.shape;
+  const int oh = static_cast<int>(out.h), ow = static_cast<int>(out.w);
+  const double overhead_steps = kTileCycles / cycles_of_step(math, problems[0].in.dtype, v);
+  TileRectangle best;
+  double best_cost = std::numeric_limits<double>::infinity();
+  const int widest = std::min(v.pixels, ow), narrowest = oh == 1 ? widest : 1;
+  for (int w = widest; w >= narrowest; --w) {
+    TileRectangle r{std::min(v.pixels / w, oh), w};
+    r.tiles = static_cast<double>(ceil_div(oh, r.h)) * ceil_div(ow, r.w);
+    for (const Conv2dProblem& problem : problems) r.steps += steps_of(problem, r.h, r.w);
+    const double cost = r.steps + overhead_steps * r.tiles;
+    if (cost < best_cost) best_cost = cost, best = r;
+  }
+  return best;
+}
 
 GemmGeometry geometry_of(const Conv2dProblem& problem, int tile_h, int tile_w) {
   auto as_int = [](std::int64_t v) { return static_cast<int>(v); };
@@ -177,23 +168,30 @@ std::string refuse_conv2d_implicit_gemm(const Conv2dProblem& problem, GemmMath m
   return {};
 }
 
-std::size_t ImplicitGemmPlan::workspace_bytes() const {
-  if (splits == 1) return 0;
-  return static_cast<std::size_t>(splits) * static_cast<std::size_t>(problem.out.shape.pixels()) *
-         static_cast<std::size_t>(ceil_div(problem.params.oc, 4)) * 4 * sizeof(float);
+std::size_t ImplicitGemmPlan::workspace_bytes() const { return sum_parts_bytes(problem, splits); }
+
+double ImplicitGemmPlan::skipped_taps() const {
+  const GemmGeometry g = geometry_of(problem, tile_h, tile_w);
+  const double all =
+      double{1} * g.tiles_y * g.tiles_x * g.kh * g.kw * ceil_div(g.ic, step_elements(problem.in.dtype));
+  return 1 - steps_of(problem, tile_h, tile_w) / all;
 }
 
 std::string ImplicitGemmPlan::describe() const {
   const ImplicitGemmVariant& v = implicit_gemm_variants(math).data[variant];
   auto by = [](int a, int b) { return std::to_string(a) + "x" + std::to_string(b); };
-  return by(v.pixels, v.channels) + (v.gather ? " gathered" : "") + ", tile " + by(tile_h, tile_w) +
-         (splits == 1 ? std::string() : ", " + std::to_string(splits) + " splits");
+  std::string text =
+      by(v.pixels, v.channels) + (v.gather ? " gathered" : "") + ", tile " + by(tile_h, tile_w);
+  if (splits > 1) text += ", " + std::to_string(splits) + " splits";
+  const int percent = static_cast<int>(100 * skipped_taps() + 0.5);
+  if (percent > 0) text += ", skips " + std::to_string(percent) + " % of taps";
+  return text;
 }
 
 ImplicitGemmPlan plan_implicit_gemm_variant(const Conv2dProblem& problem, GemmMath math, int variant,
                                             int splits) {
   const Conv2dProblem row = in_one_row(problem);
-  const Rectangle r = rectangle_for(row, math, implicit_gemm_variants(math).data[variant]);
+  const TileRectangle r = best_rectangle({&row, 1}, math, implicit_gemm_variants(math).data[variant]);
   return {row, math, variant, r.h, r.w, splits};
 }
 

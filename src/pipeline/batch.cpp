@@ -169,11 +169,10 @@ class Batch {
 
 }  // namespace
 
-BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
-                       const BatchOptions& given, const std::vector<InputFile>& inputs,
+BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models,
+                       const SegmentOptions& segment, const BatchOptions& given,
+                       const std::vector<InputFile>& inputs,
                        const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop) {
-  if (options.workers < 1 || options.batch < 1)
-    fail(ErrorCode::invalid_argument, "workers and batch must be at least 1");
   BatchOptions options = given;
   options.workers = std::max(options.workers, static_cast<int>(models.size()));
   return Batch(models, segment, options, inputs, finished, std::move(stop)).run();

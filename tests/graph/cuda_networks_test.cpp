@@ -113,7 +113,9 @@ TEST_P(CudaNetwork, RecordingsGiveTheSameBytesAndSurviveOtherShapes) {
   for (unsigned i = 0; i < 4; ++i) {
     const std::vector<float> input = noise(kInput, i);
     EXPECT_EQ(run(recording, kInput, input), run(other, kInput, input)) << "run " << i;
-    if (i == 1) EXPECT_EQ(run(recording, large, noise(large, 7)), run(other, large, noise(large, 7)));
+    if (i == 1) {
+      EXPECT_EQ(run(recording, large, noise(large, 7)), run(other, large, noise(large, 7)));
+    }
   }
 }
 

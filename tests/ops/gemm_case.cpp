@@ -10,6 +10,7 @@
 #include "backend/cuda/conv2d_packing.h"
 #include "backend/cuda/cuda_backend.h"
 #include "ops/conv2d.h"
+#include "ops/schema.h"
 #include "support/tolerance.h"
 
 namespace atrous::test {
@@ -26,7 +27,7 @@ OpCase op_case(const GemmCase& c) {
   if (c.params.has_residual) {
     Conv2dParams plain = c.params;
     plain.has_residual = false;
-    result.inputs.push_back(schema_conv2d().infer_shape(plain, result.inputs));
+    result.inputs.push_back(schema_of(plain).infer_shape(plain, result.inputs));
   }
   return result;
 }

@@ -56,8 +56,9 @@ BlockRunner::BlockRunner(const LaunchConfig& config, const std::function<void()>
     threads_[i].warp = index / 32;
   }
   for (std::size_t w = 0; w < warps_.size(); ++w) warps_[w].first_thread = static_cast<unsigned>(32 * w);
-  pool.reserve(FiberPool::blocks_apart(static_cast<unsigned>(threads_.size())) *
-               static_cast<unsigned>(threads_.size()));
+  const auto count = static_cast<unsigned>(threads_.size());
+  fiber_sets_ = FiberPool::sets(count, std::uint64_t{config.grid.x} * config.grid.y * config.grid.z);
+  pool.reserve(fiber_sets_ * count);
   running = this;
   publish(&launch_fence_);
 }
@@ -89,7 +90,7 @@ void BlockRunner::run(ThreadView::Index block) {
 void BlockRunner::start_block(ThreadView::Index block) {
   const auto count = static_cast<unsigned>(threads_.size());
   dynamic_shared_ = std::make_unique<SharedMemory>(config_.shared_bytes);
-  const unsigned first_fiber = blocks_started_++ % FiberPool::blocks_apart(count) * count;
+  const unsigned first_fiber = blocks_started_++ % fiber_sets_ * count;
   Unwatched unwatched;
   fences_ = std::make_unique<char[]>(2 * (1 + warps_.size()));
   char* fences = fences_.get();

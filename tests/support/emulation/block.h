@@ -106,6 +106,7 @@ class BlockRunner {
   std::unique_ptr<SharedMemory> dynamic_shared_;
   std::vector<StaticArray> static_shared_;
   std::size_t static_bytes_ = 0;
+  unsigned fiber_sets_ = 1;  ///< blocks that run one after another take turns with them
   unsigned blocks_started_ = 0;
   std::unique_ptr<char[]> fences_;  ///< of this block, so that they do not order it after the one before
   char launch_fence_ = 0, end_fence_ = 0;

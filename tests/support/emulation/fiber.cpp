@@ -29,9 +29,9 @@ FiberPool::~FiberPool() {
   if (memory_ != nullptr) munmap(memory_, count_ * slot_bytes());
 }
 
-unsigned FiberPool::blocks_apart([[maybe_unused]] unsigned threads) {
+unsigned FiberPool::sets([[maybe_unused]] unsigned threads, [[maybe_unused]] std::uint64_t blocks) {
 #if defined(ATROUS_EMULATION_TSAN)
-  return std::max(2U, 1024U / threads);
+  return static_cast<unsigned>(std::min<std::uint64_t>(blocks, std::max(2U, 1024U / threads)));
 #else
   return 1;
 #endif

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace atrous::cuda::emulation {
 
 /// Stacks for fibers, with a page between them that faults, and what the thread sanitizer takes for the
-/// thread on each. To make one costs it a millisecond, so they are kept; blocks that run one after another
-/// use different ones, as far as they go.
+/// thread on each. To make one of those takes a millisecond, so they are kept.
 class FiberPool {
  public:
   FiberPool() = default;
@@ -17,8 +17,9 @@ class FiberPool {
   ~FiberPool();
 
   static constexpr std::size_t kStackBytes = 256 * 1024;
-  /// How many blocks of `threads` threads have fibers of their own before those of the first are used again.
-  static unsigned blocks_apart(unsigned threads);
+  /// How many blocks of `threads` threads should have fibers of their own before those of the first are used
+  /// again, so that the thread sanitizer does not take what one thread did in both for ordered.
+  static unsigned sets(unsigned threads, std::uint64_t blocks);
   void reserve(unsigned count);  ///< while no fiber is in use
   std::byte* stack_bottom(unsigned index) const;
   void* identity(unsigned index) const;  ///< for the thread sanitizer; else null

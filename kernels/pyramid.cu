@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The branches of a spatial pyramid (ASPP: one 1x1 and several 3x3 convolutions at different rates over one
+// input) as one persistent launch.
+//
+// Computes, for every branch b, out(y, x, slice b) = act_b(bias_b + conv_b(in)); or, summed,
+// out = bias + sum over b of conv_b(in).
+//
+// Algorithm: the tile code is that of conv2d_implicit_gemm.cu, with its skipped taps. Branches differ in work
+// by an order of magnitude (one tap, nine, or those that a high rate leaves), and so do the tiles of one
+// branch. The host lists all tiles of all branches, the longest first; block b of B takes items b, 2B-1-b,
+// 2B+b, ... of the list, so that the blocks' sums come out nearly even and nothing depends on timing. In the
+// summed form a tile runs through all branches in one pipeline before its only epilogue; where a map has too
+// few tiles for the device, each branch (or a part of its sum) is an item, and split_sum.cu adds up.
+//
+// Threads: a block makes one tile of pixels x channels at a time; as many blocks as the device holds at once.
+//
+// Shared memory: as conv2d_implicit_gemm.cu.
+//
+// Alignment: input and weights in whole 16-byte chunks; output in 16-byte accesses where it allows them.
+//
+// Source: tile lists for several products in one launch are what CUTLASS calls a grouped GEMM. ASPP: Chen et
+// al., DeepLab v2 (summed; arXiv:1606.00915, section 3.2) and v3 (concatenated; arXiv:1706.05587, section
+// 3.3).
+#include "kernels/pyramid.h"
+
+#include <algorithm>
+
+#include "kernels/implicit_gemm_plan.h"
+#include "kernels/implicit_gemm_tiles.h"
+#include "kernels/split_sum.h"
+
+namespace atrous::cuda {
+namespace {
+
+template <typename T>
+struct Branches {
+  GemmGeometry geometry[kMostBranches];
+  const T* weight[kMostBranches];
+  Epilogue<T> epilogue[kMostBranches];
+};
+
+/// The steps of all branches one after another.
+template <typename Tile>
+class BranchesLoader {
+  using T = typename Tile::Element;
+  using Loader = LoaderOf<Tile, 0>;
+
+ public:
+  ATROUS_DEVICE BranchesLoader(const Branches<T>& branches, const T* in, const TilePlace& at, int count)
+      : branches_(&branches), in_(in), at_(at), count_(count), loader_(loader_of(0)) {
+    skip_empty();
+  }
+  ATROUS_DEVICE bool more() const { return loader_.more(); }
+  ATROUS_DEVICE void load(unsigned char* a, unsigned char* b) {
+    loader_.load(a, b);
+    skip_empty();
+  }
+
+ private:
+  ATROUS_DEVICE Loader loader_of(int branch) const {
+    return Loader(branches_->geometry[branch], at_, in_, branches_->weight[branch], 0, 1);
+  }
+  ATROUS_DEVICE void skip_empty() {
+    while (!loader_.more() && branch_ + 1 < count_) loader_ = loader_of(++branch_);
+  }
+
+  const Branches<T>* branches_;
+  const T* in_;
+  TilePlace at_;
+  int count_, branch_ = 0;
+  Loader loader_;
+};
+
+template <typename Tile, bool kSumInRegisters>
+ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
+    pyramid_kernel(Branches<typename Tile::Element> branches, int count, const typename Tile::Element* in,
+                   const PyramidItem* items, int item_count, int splits, SumParts parts) {
+  ATROUS_DYNAMIC_SHARED(unsigned char, shared);
+  const int blocks = static_cast<int>(gridDim.x), block = static_cast<int>(blockIdx.x);
+  for (int round = 0; round * blocks < item_count; ++round) {
+    const int index = round * blocks + (round % 2 == 0 ? block : blocks - 1 - block);
+    if (index >= item_count) continue;
+    const PyramidItem item = items[index];
+    const GemmGeometry& g = branches.geometry[item.branch];
+    const TilePlace at = place_tile(g, item.tile, item.channel);
+    typename Tile::Math math;
+    if constexpr (kSumInRegisters)
+      accumulate<Tile>(BranchesLoader<Tile>(branches, in, at, count), math, shared);
+    else
+      accumulate<Tile>(LoaderOf<Tile, 0>(g, at, in, branches.weight[item.branch], item.split, splits), math,
+                       shared);
+    write_tile<Tile>(g, at, math, shared, [&](std::int64_t pixel, int channel, float(&sums)[8]) {
+      if (parts.data == nullptr)
+        finish(branches.epilogue[item.branch], pixel, channel, sums);
+      else
+        store_channels(parts.at(item.branch * splits + item.split, pixel, channel), true,
+                       parts.pitch - channel, sums);
+    });
+    sync_block();  // the next item's stages take the place of the spilled sums
+  }
+}
+
+template <typename Tile>
+void run_as(const PyramidPlan& plan, const void* in, std::span<const PyramidBranchAddresses> addresses,
+            const PyramidItem* items, void* out, void* workspace, StreamHandle stream) {
+  using T = typename Tile::Element;
+  Branches<T> branches{};
+  T* slice = static_cast<T*>(out);
+  const int count = static_cast<int>(plan.problem.branches.size());
+  for (int b = 0; b < count; ++b) {
+    const auto i = static_cast<std::size_t>(b);
+    const Conv2dProblem conv = pyramid_branch(plan.problem, b);
+    branches.geometry[b] = geometry_of(conv, plan.tiles[i].h, plan.tiles[i].w);
+    branches.weight[b] = static_cast<const T*>(addresses[i].weight);
+    branches.epilogue[b] =
+        make_epilogue<T>(conv, {nullptr, nullptr, addresses[i].bias, nullptr, slice, nullptr});
+    if (!plan.problem.sum) slice += conv.params.oc;
+  }
+  const Conv2dProblem whole = pyramid_branch(plan.problem, 0);
+  const SumParts parts = make_sum_parts(whole, plan.parts(), workspace);
+  const bool in_registers = plan.problem.sum && plan.splits == 0;
+  launch(in_registers ? pyramid_kernel<Tile, true> : pyramid_kernel<Tile, false>, Dim3{plan.blocks},
+         Tile::kThreads, Tile::kSharedBytes, stream, branches, count, static_cast<const T*>(in), items,
+         static_cast<int>(plan.items.size()), std::max(plan.splits, 1), parts);
+  if (plan.parts() > 1)
+    add_sum_parts(parts, whole, {nullptr, nullptr, addresses[0].bias, nullptr, out, nullptr}, stream);
+}
+
+}  // namespace
+
+void run_pyramid(const PyramidPlan& plan, const void* in, std::span<const PyramidBranchAddresses> branches,
+                 const PyramidItem* items, void* out, void* workspace, StreamHandle stream) {
+  auto run_tile = [&](auto tile) {
+    using Tile = decltype(tile);
+    if constexpr (!Tile::kGather) run_as<Tile>(plan, in, branches, items, out, workspace, stream);
+  };
+  if (plan.problem.in.dtype == DType::f16) with_tile(TensorCoreTiles<f16>{}, plan.variant, run_tile);
+  if (plan.problem.in.dtype == DType::bf16) with_tile(TensorCoreTiles<bf16>{}, plan.variant, run_tile);
+  if (plan.problem.in.dtype == DType::f32) with_tile(FmaTiles{}, plan.variant, run_tile);
+}
+
+}  // namespace atrous::cuda
