@@ -31,7 +31,7 @@ std::vector<Timing> measure(Stream& stream, const std::vector<Variant>& variants
 /// next.
 int sets_for(std::size_t bytes);
 
-/// Device memory of random numbers between -1 and 1 in that type.
+/// For one thread. Device memory of random numbers between -1 and 1 in that type.
 std::unique_ptr<DeviceMemory> random_memory(const Backend& backend, Stream& stream, DType dtype,
                                             std::size_t bytes);
 
