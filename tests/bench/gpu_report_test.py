@@ -31,8 +31,8 @@ LINES = [
     {"kind": "network", "group": "network", "name": "net", "input": [1, 5, 5, 3], "dtype": "f16", "implementation": "atrous",
      "median_us": 500, "low_us": 500, "high_us": 500, "rounds": 5, "flops": 1e6},
     {"kind": "error", "group": "conv", "name": "c3", "reason": "the time was up"},
-    {"kind": "test", "tool": "tests", "suite": "Conv", "status": "passed", "seconds": 1},
-    {"kind": "test", "tool": "tests", "suite": "Pool", "status": "failed", "seconds": 1},
+    {"kind": "test", "tool": "tests", "test": "Conv", "status": "passed", "seconds": 1},
+    {"kind": "test", "tool": "tests", "test": "Pool", "status": "failed", "seconds": 1},
 ]
 
 
@@ -67,7 +67,7 @@ class ReportTest(unittest.TestCase):
         self.assertIn("Geometric mean of the ratios: 0.87", markdown)
         self.assertIn("| c1 | f16 | 40.0 ±10 % | implicit_gemm | 60.0 ±10 % | 100.0 ±10 % | 1.50 |", markdown)
         self.assertIn("PyTorch was not measured", markdown)
-        self.assertIn("- tests: 1 suites passed, 1 suites failed", markdown)
+        self.assertIn("- tests: 1 passed, 1 failed", markdown)
         self.assertIn("  - Pool: failed", markdown)
         self.assertIn("- c3 (atrous): the time was up", markdown)
         self.assertIn("`the command`", markdown)

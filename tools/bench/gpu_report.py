@@ -111,10 +111,10 @@ def tests_of(lines):
     for tool in tools:
         results = [line for line in tests if line["tool"] == tool]
         counts = {s: sum(1 for line in results if line["status"] == s) for s in ("passed", "failed", "cut off", "absent")}
-        yield f"- {tool}: " + ", ".join(f"{n} suites {s}" for s, n in counts.items() if n)
+        yield f"- {tool}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n)
         for line in results:
             if line["status"] != "passed":
-                yield f"  - {line['suite']}: {line['status']}"
+                yield f"  - {line['test']}: {line['status']}"
 
 
 def markdown(device, torch, command, best, rows, lines):
