@@ -13,6 +13,7 @@
 #include "core/files.h"
 #include "core/stopwatch.h"
 #include "image/npy.h"
+#include "messages.h"
 #include "model_run.h"
 #include "options.h"
 
@@ -108,7 +109,7 @@ int bench_model(const Arguments& arguments) {
   options.random_weights = true;
   const std::shared_ptr<const Model> model = Model::open(arguments.model.model, options);
   if (model->has_random_weights())
-    std::cerr << "atrous: the weights of " << model->config().name << " are not here; random ones are used\n";
+    say("the weights of " + model->config().name + " are not here; random ones are used");
   const Shape input = parse_size(arguments.size, model->config().input, arguments.batch);
   Executor executor(model->network(), arguments.model.threads);
   executor.prepare(input);
