@@ -10,3 +10,11 @@ if(ATROUS_SANITIZE)
   target_link_options(atrous_options INTERFACE -fsanitize=${ATROUS_SANITIZE})
   target_compile_definitions(atrous_options INTERFACE ATROUS_SANITIZED=1)
 endif()
+
+# atrous_gpu_program(TARGET): with ATROUS_SELF_CONTAINED it needs no shared library beyond glibc's; cuDNN and the driver are
+# loaded at run time.
+function(atrous_gpu_program target)
+  if(ATROUS_SELF_CONTAINED)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -Wl,--as-needed,--gc-sections)
+  endif()
+endfunction()

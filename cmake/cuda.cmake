@@ -5,6 +5,8 @@ set_property(CACHE ATROUS_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(ATROUS_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90" CACHE STRING
     "CUDA architectures as CMake names them; one without -real also gets PTX for what comes after")
 set(ATROUS_HAVE_CUDA OFF)
+set(ATROUS_HAVE_CUDNN OFF)
+set(ATROUS_CUDNN_SOURCES "/cudnn_(library|convolution|choice|conv2d).cpp$")  # that need the headers; else cudnn_none.cpp
 
 set(cuda_refused "")
 if(ATROUS_CUDA STREQUAL "OFF")
@@ -32,8 +34,17 @@ if(cuda_refused STREQUAL "")
   if(CCACHE_PROGRAM)
     set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
   endif()
+  # Only cuDNN's headers are needed: the library is looked for when a program runs.
+  find_path(ATROUS_CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV CUDNN_PATH PATH_SUFFIXES include
+            DOC "Where cuDNN 9's headers are; without them no convolution runs on cuDNN")
+  if(ATROUS_CUDNN_INCLUDE_DIR)
+    file(STRINGS ${ATROUS_CUDNN_INCLUDE_DIR}/cudnn_version.h cudnn_major REGEX "define CUDNN_MAJOR 9$")
+    if(cudnn_major)
+      set(ATROUS_HAVE_CUDNN ON)
+    endif()
+  endif()
   set(ATROUS_HAVE_CUDA ON)
-  message(STATUS "CUDA backend: yes, nvcc ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${ATROUS_CUDA_ARCHITECTURES}")
+  message(STATUS "CUDA backend: yes, nvcc ${CMAKE_CUDA_COMPILER_VERSION}, architectures ${ATROUS_CUDA_ARCHITECTURES}, cuDNN headers ${ATROUS_HAVE_CUDNN}")
 elseif(ATROUS_CUDA STREQUAL "ON")
   message(FATAL_ERROR "CUDA backend: ATROUS_CUDA is ON, but ${cuda_refused}")
 else()

@@ -9,26 +9,6 @@
 
 namespace atrous {
 
-const Constant* NodeDesc::constant(std::string_view wanted) const {
-  for (const Constant& candidate : constants)
-    if (candidate.name == wanted) return &candidate;
-  return nullptr;
-}
-
-std::shared_ptr<DeviceMemory> WeightCache::get_or_make(const std::string& key, const Make& make) {
-  std::lock_guard lock(mutex_);
-  std::shared_ptr<DeviceMemory>& entry = entries_[key];
-  if (!entry) entry = make();
-  return entry;
-}
-
-std::size_t WeightCache::bytes() const {
-  std::lock_guard lock(mutex_);
-  std::size_t total = 0;
-  for (const auto& [key, memory] : entries_) total += memory->size();
-  return total;
-}
-
 std::shared_ptr<const Backend> make_backend(Device device) {
   if (device.kind == DeviceKind::cpu) return make_cpu_backend();
 #ifdef ATROUS_HAVE_CUDA

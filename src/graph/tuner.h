@@ -29,7 +29,7 @@ class Tuner {
                                 int threads);
 
  private:
-  double time_of(const NodeDesc& node, const Implementation& candidate, int threads) const;
+  double time_of(const NodeDesc& node, const Implementation& candidate, int threads, double fastest) const;
   void load();
   void save() const;
 

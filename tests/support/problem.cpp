@@ -38,7 +38,7 @@ Precision precision_of(DType dtype, std::string_view implementation) {
   return implementation.find("tf32") != std::string_view::npos ? Precision::tf32 : Precision::f32;
 }
 
-Problem make_problem(const OpCase& test_case, Precision precision, bool small_integers) {
+Problem make_problem(const OpCase& test_case, Precision precision, bool small_integers, bool round_vectors) {
   std::mt19937 generator(seed());
   auto random = [&](float low, float high) {
     const float value = std::uniform_real_distribution<float>(low, high)(generator);
@@ -59,7 +59,7 @@ Problem make_problem(const OpCase& test_case, Precision precision, bool small_in
     std::vector<double>& values = reference_constants.emplace_back();
     for (std::int64_t i = 0; i < count; ++i) {
       const double value = spec.name == "running_var" ? random(1, 2) : random(-1, 1);
-      values.push_back(matrix ? round_to(precision, value) : value);
+      values.push_back(matrix || round_vectors ? round_to(precision, value) : value);
     }
     if (matrix)
       problem.terms = std::max(problem.terms, static_cast<double>(count) / static_cast<double>(spec.dims[0]));

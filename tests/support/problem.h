@@ -26,6 +26,11 @@ struct Problem {
 };
 
 /// The same values for the same case, precision and ATROUS_TEST_SEED (default 1).
-Problem make_problem(const OpCase& test_case, Precision precision, bool small_integers);
+/// With `round_vectors` biases and other vectors are rounded too.
+Problem make_problem(const OpCase& test_case, Precision precision, bool small_integers,
+                     bool round_vectors = false);
+
+/// True for implementations that take a bias in the activations' type.
+inline bool rounds_vectors(std::string_view implementation) { return implementation.starts_with("cudnn"); }
 
 }  // namespace atrous::test

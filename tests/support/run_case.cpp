@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "backend/backend.h"
 #include "support/backend_under_test.h"
@@ -49,15 +50,17 @@ class CaseRunner {
   }
 
  private:
-  const Problem& problem(Precision precision) {
-    auto found = problems_.find(precision);
+  const Problem& problem(Precision precision, bool round_vectors) {
+    const std::pair key(precision, round_vectors);
+    auto found = problems_.find(key);
     if (found == problems_.end())
-      found = problems_.emplace(precision, make_problem(case_, precision, integers_)).first;
+      found = problems_.emplace(key, make_problem(case_, precision, integers_, round_vectors)).first;
     return found->second;
   }
 
   bool run_one(const Implementation& implementation, DType dtype, const Layout& layout) {
-    const Problem& problem = this->problem(precision_of(dtype, implementation.name));
+    const Problem& problem =
+        this->problem(precision_of(dtype, implementation.name), rounds_vectors(implementation.name));
     std::vector<DeviceTensor> inputs;
     std::vector<TensorDesc> descs;
     std::vector<const void*> addresses;
@@ -134,7 +137,7 @@ class CaseRunner {
   const bool integers_;
   const Backend& backend_;
   const std::unique_ptr<Stream> stream_;
-  std::map<Precision, Problem> problems_;
+  std::map<std::pair<Precision, bool>, Problem> problems_;
 };
 
 }  // namespace

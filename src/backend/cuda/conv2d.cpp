@@ -5,6 +5,7 @@
 
 #include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/cudnn_conv2d.h"
 #include "backend/cuda/depthwise.h"
 #include "backend/function_kernel.h"
 #include "kernels/conv2d_direct.h"
@@ -78,6 +79,8 @@ constexpr Implementation kConv[] = {
     {"implicit_gemm", refuse_half, prepare_gemm<GemmMath::tensor_core>},
     {"implicit_gemm_tf32", refuse_tf32, prepare_gemm<GemmMath::tensor_core>},
     {"implicit_gemm_fp32", refuse_gemm<GemmMath::fma>, prepare_gemm<GemmMath::fma>},
+    {"cudnn", refuse_cudnn, prepare_cudnn},
+    {"cudnn_tf32", refuse_cudnn_tf32, prepare_cudnn_tf32},
     {"direct", accept_all, prepare_direct}};
 
 /// Calls f with the node as a convolution.

@@ -42,6 +42,13 @@ std::vector<std::byte> pack_channel_major(const ConvWeights& weights, DType dtyp
               [&](std::size_t o, std::size_t i, std::size_t tap) { return o * row + tap * ic + i; });
 }
 
+std::vector<std::byte> pack_dense(const ConvWeights& weights, DType dtype) {
+  const std::size_t ic = weights.ic();
+  return pack(weights, dtype, weights.values.size(), [&](std::size_t o, std::size_t i, std::size_t tap) {
+    return (o * weights.taps + tap) * ic + i;
+  });
+}
+
 std::vector<std::byte> pack_tap_major(const ConvWeights& weights, DType dtype) {
   const std::size_t ic = weights.ic();
   return pack(weights, dtype, weights.values.size(),

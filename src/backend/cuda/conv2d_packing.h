@@ -19,6 +19,8 @@ struct ConvWeights {
 
 /// [oc][taps*ic rounded up to a multiple of 16 bytes], zero where rounded up.
 std::vector<std::byte> pack_channel_major(const ConvWeights& weights, DType dtype);
+/// [oc][taps][ic].
+std::vector<std::byte> pack_dense(const ConvWeights& weights, DType dtype);
 /// [taps][ic][oc].
 std::vector<std::byte> pack_tap_major(const ConvWeights& weights, DType dtype);
 

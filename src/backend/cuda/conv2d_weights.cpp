@@ -38,6 +38,10 @@ ConvConstants channel_major_constants(const NodeDesc& node, PrepareContext& cont
   return upload_once(node, context, "channel_major", pack_channel_major);
 }
 
+ConvConstants dense_constants(const NodeDesc& node, PrepareContext& context) {
+  return upload_once(node, context, "dense", pack_dense);
+}
+
 ConvConstants tap_major_constants(const NodeDesc& node, PrepareContext& context) {
   return upload_once(node, context, "tap_major", pack_tap_major);
 }

@@ -15,9 +15,10 @@ struct ConvConstants {
   const float* bias_data() const { return bias ? reinterpret_cast<const float*>(bias->data()) : nullptr; }
 };
 
-/// A conv2d node's constants, uploaded once for all plans; the weight as pack_channel_major() or
-/// pack_tap_major() lays it out.
+/// A conv2d node's constants, uploaded once for all plans; the weight as pack_channel_major(),
+/// pack_dense() or pack_tap_major() lays it out.
 ConvConstants channel_major_constants(const NodeDesc& node, PrepareContext& context);
+ConvConstants dense_constants(const NodeDesc& node, PrepareContext& context);
 ConvConstants tap_major_constants(const NodeDesc& node, PrepareContext& context);
 
 }  // namespace atrous

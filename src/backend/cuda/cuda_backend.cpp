@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "backend/cuda/cudnn_conv2d.h"
 #include "backend/cuda/stream.h"
 #include "core/error.h"
 #include "core/parallel.h"
@@ -39,8 +40,9 @@ class CudaBackend : public Backend {
   explicit CudaBackend(int index) : index_(index), info_(cuda::device_info(index)) {}
   Device device() const override { return {DeviceKind::cuda, index_}; }
   std::string describe() const override {
-    return fmt::format("{}, compute capability {}.{}, CUDA {}, driver {}", info_.name, info_.major,
-                       info_.minor, info_.runtime, info_.driver);
+    const std::string cudnn = cudnn_version();
+    return fmt::format("{}, compute capability {}.{}, CUDA {}, driver {}{}{}", info_.name, info_.major,
+                       info_.minor, info_.runtime, info_.driver, cudnn.empty() ? "" : ", cuDNN ", cudnn);
   }
   std::span<const Implementation> implementations(OpKind kind) const override {
     return kLists.at(static_cast<std::size_t>(kind))();

@@ -27,6 +27,7 @@ struct DeviceInfo {
 int device_count(std::string* why = nullptr);
 DeviceInfo device_info(int index);
 void set_device(int index);        ///< for the calling thread
+int current_device();              ///< of the calling thread
 DeviceInfo current_device_info();  ///< of the calling thread's device; cheap enough to ask for each node
 
 void* allocate(std::size_t bytes);  ///< throws Error{out_of_memory}

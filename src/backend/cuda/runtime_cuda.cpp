@@ -45,11 +45,16 @@ DeviceInfo device_info(int index) {
           version(driver),           version(runtime)};
 }
 
+int current_device() {
+  int index = 0;
+  check(cudaGetDevice(&index), "asking for the current CUDA device", ErrorCode::unsupported);
+  return index;
+}
+
 DeviceInfo current_device_info() {
   static std::mutex mutex;
   static std::map<int, DeviceInfo> asked;  // the properties of a device do not change, and asking takes long
-  int index = 0;
-  check(cudaGetDevice(&index), "asking for the current CUDA device", ErrorCode::unsupported);
+  const int index = current_device();
   std::lock_guard lock(mutex);
   auto found = asked.find(index);
   if (found == asked.end()) found = asked.emplace(index, device_info(index)).first;

@@ -50,7 +50,10 @@ CudaStream::CudaStream(int device) : device_(device) {
   handle_ = cuda::create_stream();
 }
 
-CudaStream::~CudaStream() { cuda::destroy_stream(handle_); }
+CudaStream::~CudaStream() {
+  companion_.reset();
+  cuda::destroy_stream(handle_);
+}
 
 /// Pinned memory to fill; what was copied from it before has arrived.
 void* CudaStream::staging(std::size_t bytes) {

@@ -33,6 +33,8 @@ class CudaStream : public Stream {
   explicit CudaStream(int device);
   ~CudaStream() override;
   cuda::StreamHandle handle() const { return handle_; }
+  /// What a library needs to work on this stream: made by its first user, gone before the stream is.
+  std::shared_ptr<void>& companion() { return companion_; }
 
   void upload(void* device, const void* host, std::size_t bytes) override;
   void download(void* host, const void* device, std::size_t bytes) override;
@@ -51,6 +53,7 @@ class CudaStream : public Stream {
 
   int device_;
   cuda::StreamHandle handle_;
+  std::shared_ptr<void> companion_;
   GrowingMemory pinned_{cuda::allocate_pinned, cuda::release_pinned};
   GrowingMemory scratch_{cuda::allocate, cuda::release};
   bool pinned_in_flight_ = false;  ///< a copy to the device may still read the pinned memory

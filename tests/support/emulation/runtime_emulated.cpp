@@ -67,6 +67,8 @@ DeviceInfo device_info(int index) {
           "0.0"};
 }
 
+int current_device() { return 0; }
+
 DeviceInfo current_device_info() { return device_info(0); }
 
 void set_device(int index) {
