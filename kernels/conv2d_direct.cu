@@ -15,6 +15,7 @@
 #include "kernels/conv2d_direct.h"
 
 #include "kernels/conv2d_epilogue.h"
+#include "kernels/split_sum.h"
 #include "kernels/taps.h"
 
 namespace atrous::cuda {
@@ -30,7 +31,8 @@ struct DirectGeometry {
 
 template <typename T, int V>
 ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(kThreads, 4)
-    direct_kernel(DirectGeometry g, const T* in, const T* weight, Epilogue<T> epilogue) {
+    direct_kernel(DirectGeometry g, const T* in, const T* weight, Epilogue<T> epilogue, SumParts parts,
+                  int part) {
   const std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const int across = g.oc / V, channel = static_cast<int>(index % across) * V;
   const std::int64_t pixel = index / across;
@@ -54,11 +56,15 @@ ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(kThreads, 4)
         for (int v = 0; v < V; ++v) sum[v] = fmaf(value, taps[v], sum[v]);
       }
     }
-  finish(epilogue, pixel, channel, sum);
+  if (parts.data == nullptr)
+    finish(epilogue, pixel, channel, sum);
+  else
+    store_channels(parts.at(part, pixel, channel), true, parts.pitch - channel, sum);
 }
 
 template <typename T, int V>
-void run_as(const Conv2dProblem& problem, const Conv2dAddresses& at, StreamHandle stream) {
+void run_as(const Conv2dProblem& problem, const Conv2dAddresses& at, const SumParts& parts, int part,
+            StreamHandle stream) {
   const Conv2dParams& p = problem.params;
   const Shape &in = problem.in.shape, &out = problem.out.shape;
   const DirectGeometry g{in.h,
@@ -80,19 +86,40 @@ void run_as(const Conv2dProblem& problem, const Conv2dAddresses& at, StreamHandl
                          p.padding.left};
   const std::int64_t blocks = (out.pixels() * (p.oc / V) + kThreads - 1) / kThreads;
   launch(direct_kernel<T, V>, Dim3{blocks}, kThreads, 0, stream, g, static_cast<const T*>(at.in),
-         static_cast<const T*>(at.weight), make_epilogue<T>(problem, at));
+         static_cast<const T*>(at.weight), make_epilogue<T>(problem, at), parts, part);
+}
+
+void run(const Conv2dProblem& problem, const Conv2dAddresses& at, const SumParts& parts, int part,
+         StreamHandle stream) {
+  dispatch(problem.in.dtype, [&](auto element) {
+    using T = decltype(element);
+    if (problem.params.oc / problem.params.groups % 4 == 0)
+      run_as<T, 4>(problem, at, parts, part, stream);
+    else
+      run_as<T, 1>(problem, at, parts, part, stream);
+  });
 }
 
 }  // namespace
 
 void run_conv2d_direct(const Conv2dProblem& problem, const Conv2dAddresses& at, StreamHandle stream) {
-  dispatch(problem.in.dtype, [&](auto element) {
-    using T = decltype(element);
-    if (problem.params.oc / problem.params.groups % 4 == 0)
-      run_as<T, 4>(problem, at, stream);
-    else
-      run_as<T, 1>(problem, at, stream);
-  });
+  run(problem, at, {}, 0, stream);
+}
+
+std::size_t direct_sum_bytes(const Conv2dProblem& problem, int count) {
+  return sum_parts_bytes(problem, count);
+}
+
+void run_conv2d_direct_sum(std::span<const Conv2dProblem> problems, std::span<const void* const> weights,
+                           const Conv2dAddresses& at, StreamHandle stream) {
+  const int count = static_cast<int>(problems.size());
+  const SumParts parts = make_sum_parts(problems[0], count, at.workspace);
+  for (int i = 0; i < count; ++i) {
+    Conv2dAddresses of_part = at;
+    of_part.weight = weights[static_cast<std::size_t>(i)];
+    run(problems[static_cast<std::size_t>(i)], of_part, parts, i, stream);
+  }
+  if (count > 1) add_sum_parts(parts, problems[0], at, stream);
 }
 
 }  // namespace atrous::cuda

@@ -13,10 +13,6 @@
 namespace atrous::cuda {
 namespace {
 
-template <typename... Tiles>
-constexpr std::array<ImplicitGemmVariant, sizeof...(Tiles)> variants_of(TileList<Tiles...>) {
-  return {ImplicitGemmVariant{Tiles::kM, Tiles::kN, Tiles::kGather, Tiles::kBlocks}...};
-}
 constexpr auto kTensorCoreVariants = variants_of(TensorCoreTiles<f16>{});
 constexpr auto kFmaVariants = variants_of(FmaTiles{});
 

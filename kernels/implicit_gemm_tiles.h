@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+
+#include "kernels/conv2d_implicit_gemm.h"
 #include "kernels/implicit_gemm_tile.h"
 
 /// The tiles that are compiled. The order is that of implicit_gemm_variants(); the same for all element
@@ -20,6 +23,18 @@ using TensorCoreTiles = TileList<GemmTile<TensorCoreMath<T, 64, 32>, 128, 128, 4
 using FmaTiles = TileList<GemmTile<FmaMath<64, 32>, 128, 64, 3>,  //
                           GemmTile<FmaMath<32, 32>, 64, 64, 3>,   //
                           GemmTile<FmaMath<32, 32>, 64, 64, 3, true>>;
+
+/// What a pyramid chooses from, in the order of pyramid_variants().
+template <typename T>
+using PyramidTensorCoreTiles =
+    TileList<GemmTile<TensorCoreMath<T, 64, 32>, 128, 128, 4>, GemmTile<TensorCoreMath<T, 32, 32>, 64, 64, 4>,
+             GemmTile<TensorCoreMath<T, 32, 32>, 128, 32, 4>>;
+using PyramidFmaTiles = TileList<GemmTile<FmaMath<64, 32>, 128, 64, 3>, GemmTile<FmaMath<32, 32>, 64, 64, 3>>;
+
+template <typename... Tiles>
+constexpr std::array<ImplicitGemmVariant, sizeof...(Tiles)> variants_of(TileList<Tiles...>) {
+  return {ImplicitGemmVariant{Tiles::kM, Tiles::kN, Tiles::kGather, Tiles::kBlocks}...};
+}
 
 /// Calls f(tile of that index), a value-initialised GemmTile.
 template <typename F, typename... Tiles>

@@ -132,12 +132,12 @@ void run_as(const PyramidPlan& plan, const void* in, std::span<const PyramidBran
 void run_pyramid(const PyramidPlan& plan, const void* in, std::span<const PyramidBranchAddresses> branches,
                  const PyramidItem* items, void* out, void* workspace, StreamHandle stream) {
   auto run_tile = [&](auto tile) {
-    using Tile = decltype(tile);
-    if constexpr (!Tile::kGather) run_as<Tile>(plan, in, branches, items, out, workspace, stream);
+    run_as<decltype(tile)>(plan, in, branches, items, out, workspace, stream);
   };
-  if (plan.problem.in.dtype == DType::f16) with_tile(TensorCoreTiles<f16>{}, plan.variant, run_tile);
-  if (plan.problem.in.dtype == DType::bf16) with_tile(TensorCoreTiles<bf16>{}, plan.variant, run_tile);
-  if (plan.problem.in.dtype == DType::f32) with_tile(FmaTiles{}, plan.variant, run_tile);
+  if (plan.math == GemmMath::fma) return with_tile(PyramidFmaTiles{}, plan.variant, run_tile);
+  dispatch(plan.problem.in.dtype, [&](auto element) {
+    with_tile(PyramidTensorCoreTiles<decltype(element)>{}, plan.variant, run_tile);
+  });
 }
 
 }  // namespace atrous::cuda

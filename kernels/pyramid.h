@@ -16,7 +16,8 @@ constexpr int kMostBranches = 5;
 
 /// Branch b writes the channels of `out` that follow those of the branches before it; or, with `sum`, all
 /// branches have out.shape.c channels and are added up (DeepLab v2). The parameters are resolved; every
-/// branch's output has the extent of `out`. Activations are each branch's own; a sum has none.
+/// branch's output has the extent of `out`. Activations are each branch's own; a sum has one, the last
+/// branch's.
 struct PyramidProblem {
   TensorDesc in, out;
   std::vector<Conv2dParams> branches;
@@ -40,7 +41,7 @@ struct PyramidItem {
 struct PyramidPlan {
   PyramidProblem problem;
   GemmMath math = GemmMath::tensor_core;
-  int variant = 0;  ///< index into implicit_gemm_variants()
+  int variant = 0;  ///< index into pyramid_variants()
   struct Rectangle {
     int h = 1, w = 1;
   };
@@ -55,7 +56,11 @@ struct PyramidPlan {
   std::string describe() const;  ///< "64x64, 340 tiles on 264 blocks"
 };
 
-/// A branch as a convolution by itself, with its slice of the output.
+/// The tiles to choose from; none gathers.
+ImplicitGemmVariants pyramid_variants(GemmMath math);
+
+/// A branch as a convolution by itself, with its slice of the output; of a sum, with the activation of the
+/// whole.
 Conv2dProblem pyramid_branch(const PyramidProblem& problem, int branch);
 
 /// Why not, or "" to accept. `major`: compute capability of the device.
@@ -64,7 +69,7 @@ std::string refuse_pyramid(const PyramidProblem& problem, GemmMath math, int maj
 /// Expected to be fastest on a device with this many multiprocessors. The splits, on which the rounding of a
 /// sum depends, do not depend on the number of images; nothing else changes a result.
 PyramidPlan plan_pyramid(const PyramidProblem& problem, GemmMath math, int multiprocessors);
-/// With a given variant, which does not gather, and given splits.
+/// With a given variant and given splits.
 PyramidPlan plan_pyramid_variant(const PyramidProblem& problem, GemmMath math, int variant, int splits,
                                  int multiprocessors);
 

@@ -20,6 +20,9 @@ std::vector<Conv2dProblem> all_branches(const PyramidProblem& problem) {
   return branches;
 }
 
+constexpr auto kTensorCoreVariants = variants_of(PyramidTensorCoreTiles<f16>{});
+constexpr auto kFmaVariants = variants_of(PyramidFmaTiles{});
+
 struct WeighedItem {
   PyramidItem item;
   double cycles;
@@ -29,7 +32,7 @@ struct WeighedItem {
 /// split.
 void add_items(std::vector<WeighedItem>& items, std::span<const Conv2dProblem> together, int branch,
                const PyramidPlan& plan) {
-  const ImplicitGemmVariant& v = implicit_gemm_variants(plan.math).data[plan.variant];
+  const ImplicitGemmVariant& v = pyramid_variants(plan.math).data[plan.variant];
   const auto [h, w] = plan.tiles.at(static_cast<std::size_t>(branch));
   const DType dtype = together[0].in.dtype;
   const int elements = kStageRowBytes / static_cast<int>(size_of(dtype)), splits = std::max(plan.splits, 1);
@@ -54,7 +57,7 @@ struct TimedPlan {
 
 TimedPlan timed_plan(const PyramidProblem& problem, GemmMath math, int variant, int splits,
                      int multiprocessors) {
-  const ImplicitGemmVariant& v = implicit_gemm_variants(math).data[variant];
+  const ImplicitGemmVariant& v = pyramid_variants(math).data[variant];
   const std::vector<Conv2dProblem> branches = all_branches(problem);
   TimedPlan result;
   PyramidPlan& plan = result.plan;
@@ -85,11 +88,10 @@ TimedPlan timed_plan(const PyramidProblem& problem, GemmMath math, int variant, 
 /// The best plan with one of these splits.
 PyramidPlan best_plan(const PyramidProblem& problem, GemmMath math, std::span<const int> splits,
                       int multiprocessors) {
-  const ImplicitGemmVariants variants = implicit_gemm_variants(math);
+  const ImplicitGemmVariants variants = pyramid_variants(math);
   TimedPlan best;
   for (int i = 0; i < variants.count; ++i)
     for (int s : splits) {
-      if (variants.data[i].gather) continue;
       TimedPlan candidate = timed_plan(problem, math, i, s, multiprocessors);
       if (candidate.cycles < best.cycles) best = std::move(candidate);
     }
@@ -98,11 +100,19 @@ PyramidPlan best_plan(const PyramidProblem& problem, GemmMath math, std::span<co
 
 }  // namespace
 
+ImplicitGemmVariants pyramid_variants(GemmMath math) {
+  if (math == GemmMath::fma) return {kFmaVariants.data(), static_cast<int>(kFmaVariants.size())};
+  return {kTensorCoreVariants.data(), static_cast<int>(kTensorCoreVariants.size())};
+}
+
 Conv2dProblem pyramid_branch(const PyramidProblem& problem, int branch) {
   const Conv2dParams& p = problem.branches[static_cast<std::size_t>(branch)];
   Conv2dProblem conv{problem.in, problem.out, problem.out, p};
   conv.out.shape.c = p.oc;
-  if (problem.sum) return conv;
+  if (problem.sum) {
+    conv.params.activation = problem.branches.back().activation;
+    return conv;
+  }
   std::size_t offset = 0;
   for (int b = 0; b < branch; ++b)
     offset += static_cast<std::size_t>(problem.branches[static_cast<std::size_t>(b)].oc);
@@ -113,7 +123,6 @@ Conv2dProblem pyramid_branch(const PyramidProblem& problem, int branch) {
 std::string refuse_pyramid(const PyramidProblem& problem, GemmMath math, int major) {
   const int count = branches_of(problem);
   if (count < 1 || count > kMostBranches) return std::to_string(count) + " branches";
-  if (math == GemmMath::tensor_core && problem.in.dtype == DType::f32) return "fp32 by multiply-adds only";
   if (!takes_packs(problem.in)) return "for channels in packs of 16 bytes only";
   std::int64_t channels = 0, pixels = problem.out.shape.pixels();
   for (int b = 0; b < count; ++b) {
@@ -121,7 +130,8 @@ std::string refuse_pyramid(const PyramidProblem& problem, GemmMath math, int maj
     if (std::string why = refuse_conv2d_implicit_gemm(pyramid_branch(problem, b), math, major); !why.empty())
       return why;
     if (p.has_residual) return "a branch has a residual";
-    if (problem.sum && p.activation.kind != ActivationKind::none) return "a summed branch has an activation";
+    if (problem.sum && b + 1 < count && p.activation.kind != ActivationKind::none)
+      return "a summed branch before the last has an activation";
     if (problem.sum && p.oc != problem.out.shape.c) return "summed branches differ in channels";
     channels += p.oc;
   }
@@ -132,7 +142,7 @@ std::string refuse_pyramid(const PyramidProblem& problem, GemmMath math, int maj
 }
 
 std::string PyramidPlan::describe() const {
-  const ImplicitGemmVariant& v = implicit_gemm_variants(math).data[variant];
+  const ImplicitGemmVariant& v = pyramid_variants(math).data[variant];
   return std::to_string(v.pixels) + "x" + std::to_string(v.channels) + ", " + std::to_string(items.size()) +
          " tiles on " + std::to_string(blocks) + " blocks" +
          (splits == 0 ? std::string() : ", " + std::to_string(parts()) + " parts");

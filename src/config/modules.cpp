@@ -45,7 +45,7 @@ Value substitute(const Value& value, const Parameters& parameters) {
     std::vector<std::string> names;
     for (const auto& [name, unused] : parameters) names.push_back(name);
     const std::string near = nearest_word(value.scalar.substr(1), names);
-    complain(value, "there is no parameter '" + value.scalar.substr(1) + "'" +
+    complain(value, "there is no parameter '" + value.scalar.substr(1, 100) + "'" +
                         (near.empty() ? "" : " (did you mean '" + near + "'?)"));
   }
   result = found->second;

@@ -21,11 +21,18 @@ enum class ErrorCode : int {
   internal = 8,  ///< a defect of atrous itself
 };
 
+/// The text with spaces for control characters: a file's name or content may hold anything.
+inline std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  return text;
+}
+
 /// The one exception type of the library. `what()` is one line that names the object, the place and the
 /// reason.
 class Error : public std::exception {
  public:
-  Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
+  Error(ErrorCode code, std::string message) : code_(code), message_(one_line(std::move(message))) {}
   ErrorCode code() const { return code_; }
   const std::string& message() const { return message_; }
   const char* what() const noexcept override { return message_.c_str(); }

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+
 /// A file descriptor that closes itself.
 class Descriptor {
  public:
@@ -59,9 +61,12 @@ MappedFile map_file(const fs::path& file) {
 
 std::vector<std::byte> read_file(const fs::path& file) {
   const Descriptor descriptor(file == "-" ? fs::path("/dev/stdin") : file, O_RDONLY);
+  auto refuse = [&] { fail(ErrorCode::bad_file, "{}: is larger than 1 GiB", file.string()); };
+  if (descriptor.size() > kMostBytes) refuse();
   std::vector<std::byte> content(descriptor.size());
   std::size_t filled = 0;
   while (true) {  // a pipe has no size, and a file may grow or shrink while it is read
+    if (filled > kMostBytes) refuse();
     if (filled == content.size()) content.resize(content.size() + (1U << 16U));
     const ssize_t got = ::read(descriptor.get(), content.data() + filled, content.size() - filled);
     if (got < 0) descriptor.complain();
@@ -77,16 +82,18 @@ void replace_file(const fs::path& file, const std::function<void(const fs::path&
   std::error_code status;
   if (file.has_parent_path()) fs::create_directories(file.parent_path(), status);
   if (status) fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), status.message());
+  const fs::file_type type = fs::status(file, status).type();
+  const bool device = type == fs::file_type::character || type == fs::file_type::fifo;
   fs::path temporary = file;
-  temporary += fmt::format(".part{}-{}", ::getpid(), counter++);
+  if (!device) temporary += fmt::format(".part{}-{}", ::getpid(), counter++);
   try {
     write(temporary);
-    fs::rename(temporary, file);
+    if (!device) fs::rename(temporary, file);
   } catch (const fs::filesystem_error& error) {
     fs::remove(temporary, status);
     fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), error.code().message());
   } catch (const Error& error) {
-    fs::remove(temporary, status);
+    if (!device) fs::remove(temporary, status);
     if (error.code() != ErrorCode::io && error.code() != ErrorCode::not_found) throw;
     std::string reason = error.message();
     if (std::size_t at = reason.find(temporary.string() + ": "); at == 0)

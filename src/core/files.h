@@ -19,11 +19,12 @@ struct MappedFile {
 /// Throws Error{not_found | io}.
 MappedFile map_file(const std::filesystem::path& file);
 
-/// A whole file (or, for "-", standard input). Throws Error{not_found | io}.
+/// A whole file (or, for "-", standard input) of at most 1 GiB. Throws Error{not_found | io | bad_file}.
 std::vector<std::byte> read_file(const std::filesystem::path& file);
 
 /// Calls `write` with a temporary name beside `file` and renames it to `file` when that returns; nothing is
-/// left where it throws. Makes missing parent folders. Throws Error{io} naming `file`.
+/// left where it throws. Makes missing parent folders. A device such as /dev/null is written in place. Throws
+/// Error{io} naming `file`.
 void replace_file(const std::filesystem::path& file,
                   const std::function<void(const std::filesystem::path&)>& write);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <semaphore>
+#include <set>
 #include <thread>
 
 #include "core/error.h"
@@ -37,7 +39,8 @@ class Batch {
         finished_(finished),
         stop_(std::move(stop)),
         decoded_(static_cast<std::size_t>(options.workers * options.batch + 1)),
-        segmented_(static_cast<std::size_t>(2 * options.workers * options.batch)) {
+        segmented_(static_cast<std::size_t>(2 * options.workers * options.batch)),
+        in_flight_(4 * options.workers * options.batch + 1) {
     segment_.want_probabilities = options.save.probs;
     const int threads = segment.threads > 0 ? segment.threads : models.front()->backend().default_threads();
     segment_.threads = std::max(1, threads / options.workers);
@@ -70,12 +73,13 @@ class Batch {
     } catch (const Error& error) {
       job.error = error.message();
     } catch (const std::exception& error) {  // bad_alloc and what libraries throw
-      job.error = error.what();
+      job.error = one_line(error.what());
     }
   }
 
   void decode_all() {
     for (std::size_t i = 0; i < inputs_.size() && !stop_.stop_requested() && !failed_fast_; ++i) {
+      in_flight_.acquire();
       Job job{i, {}, {}, {}};
       Stopwatch watch;
       guarded(job, [&] { job.photo = load_image(inputs_[i].file); });
@@ -126,6 +130,7 @@ class Batch {
       for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(++next)) {
         finish(it->second);
         waiting.erase(it);
+        in_flight_.release();
       }
     }
   }
@@ -146,8 +151,9 @@ class Batch {
     Stopwatch watch;
     guarded(job, [&] { save(job); });
     job.result.times.encode = watch.lap();
-    const std::string file = inputs_[job.index].file.string();
-    if (!job.error.empty() && job.error.find(file) == std::string::npos) job.error = file + ": " + job.error;
+    const std::string file = inputs_[job.index].file.string(), shown = one_line(file);
+    if (!job.error.empty() && job.error.find(shown) == std::string::npos)
+      job.error = shown + ": " + job.error;
     ImageOutcome outcome{file, job.error, job.photo.width, job.photo.height, {}, job.result.times};
     if (job.error.empty()) outcome.pixels = count_pixels(job.result.labels);
     ++(job.error.empty() ? summary_.done : summary_.failed);
@@ -163,15 +169,30 @@ class Batch {
   const std::function<void(const ImageOutcome&)>& finished_;
   std::stop_token stop_;
   BoundedQueue<Job> decoded_, segmented_;
+  /// Free places between decoding and encoding: one slow image must not let all behind it pile up in memory.
+  std::counting_semaphore<> in_flight_;
   std::atomic<bool> failed_fast_{false};
   BatchSummary summary_;
 };
 
 }  // namespace
 
-BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models,
-                       const SegmentOptions& segment, const BatchOptions& given,
-                       const std::vector<InputFile>& inputs,
+void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code status;
+  std::set<fs::path> photos;
+  for (const InputFile& input : inputs) photos.insert(fs::weakly_canonical(input.file, status));
+  for (const InputFile& input : inputs)
+    for (const char* ending : {".png", ".color.png", ".overlay.jpg"}) {
+      const fs::path output = (options.folder / input.stem).string() + ending;
+      if (photos.contains(fs::weakly_canonical(output, status)))
+        fail(ErrorCode::invalid_argument, "{}: is an input and would be overwritten; choose another folder",
+             output.string());
+    }
+}
+
+BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
+                       const BatchOptions& given, const std::vector<InputFile>& inputs,
                        const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop) {
   BatchOptions options = given;
   options.workers = std::max(options.workers, static_cast<int>(models.size()));

@@ -40,6 +40,9 @@ struct BatchSummary {
   bool stopped = false;  ///< by the token or fail_fast: the rest was not started
 };
 
+/// Throws Error{invalid_argument} where an output would replace one of the inputs.
+void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOptions& options);
+
 /// `models`: one model, once a device; the workers take turns among them. Decodes, segments and encodes as a
 /// pipeline with bounded queues. A broken image fails alone. `finished` is called for every started image in
 /// the order of `inputs`, one call at a time. Outputs do not depend on workers, batch or threads.

@@ -22,8 +22,10 @@ class BoundedQueue {
     changed_.notify_all();
   }
 
-  /// Waits for `most` items or the end; fewer than `most` only at the end, none when all is taken.
+  /// Waits for `most` items or the end; fewer than `most` only at the end, none when all is taken. The items
+  /// are neighbours: another thread's pop waits until this one has all of its own.
   std::vector<T> pop(std::size_t most) {
+    std::lock_guard turn(popping_);
     std::unique_lock lock(mutex_);
     std::vector<T> taken;
     while (taken.size() < most) {
@@ -44,7 +46,7 @@ class BoundedQueue {
 
  private:
   std::size_t capacity_;
-  std::mutex mutex_;
+  std::mutex popping_, mutex_;
   std::condition_variable changed_;
   std::deque<T> items_;
   bool closed_ = false;

@@ -22,8 +22,12 @@ template <typename Iterator>
 void add_folder(const fs::path& folder, std::vector<InputFile>& files) {
   std::vector<fs::path> found;
   std::error_code status;
-  for (Iterator it(folder, status), end; !status && it != end; it.increment(status))
-    if (it->is_regular_file(status) && has_image_extension(it->path())) found.push_back(it->path());
+  for (Iterator it(folder, status), end; !status && it != end; it.increment(status)) {
+    std::error_code gone;  // a link to nowhere is listed, to fail alone as an image that cannot be read
+    const fs::file_type type = it->status(gone).type();
+    const bool wanted = type == fs::file_type::regular || type == fs::file_type::not_found;
+    if (wanted && has_image_extension(it->path())) found.push_back(it->path());
+  }
   if (status) fail(ErrorCode::io, "{}: {}", folder.string(), status.message());
   if (found.empty()) fail(ErrorCode::not_found, "{}: there are no images in this folder", folder.string());
   std::sort(found.begin(), found.end());
@@ -55,16 +59,23 @@ void add_list(const std::string& name, std::vector<InputFile>& files) {
   if (files.size() == before) fail(ErrorCode::invalid_argument, "{}: the list names no files", name);
 }
 
+/// No two inputs may write the same file: neither the same stem nor, as X.color.png is the second output of
+/// X, X beside X.color.
 void make_stems_unique(std::vector<InputFile>& files) {
-  std::set<fs::path> taken;
+  constexpr std::string_view kColor = ".color";
+  std::set<std::string> taken;
+  auto is_free = [&](const std::string& stem) {
+    if (taken.contains(stem) || taken.contains(stem + std::string(kColor))) return false;
+    return !stem.ends_with(kColor) || !taken.contains(stem.substr(0, stem.size() - kColor.size()));
+  };
   for (InputFile& input : files) {
-    if (!taken.contains(input.stem)) {
-      taken.insert(input.stem);
-      continue;
+    std::string stem = input.stem.string();
+    if (!is_free(stem)) {
+      const std::string base = stem += input.file.extension().string();
+      for (int i = 2; !is_free(stem); ++i) stem = base + "-" + std::to_string(i);
     }
-    const std::string base = input.stem.string() + input.file.extension().string();
-    input.stem = base;
-    for (int i = 2; !taken.insert(input.stem).second; ++i) input.stem = base + "-" + std::to_string(i);
+    taken.insert(stem);
+    input.stem = stem;
   }
 }
 

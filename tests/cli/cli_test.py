@@ -54,14 +54,16 @@ def read_mask(data):
 
 
 def write_png(path, pixels):
+    """[height, width] grey, or with 3 (RGB) or 4 (RGBA) channels; of 8 or 16 bits."""
     height, width = pixels.shape[:2]
-    color = 2 if pixels.ndim == 3 else 0
-    raw = b"".join(b"\0" + row.tobytes() for row in pixels)
+    color = {1: 0, 3: 2, 4: 6}[pixels.shape[2] if pixels.ndim == 3 else 1]
+    depth = 8 * pixels.itemsize
+    raw = b"".join(b"\0" + row.astype(f">u{pixels.itemsize}").tobytes() for row in pixels)
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
                      + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b""))
 
 
@@ -72,16 +74,21 @@ def drawing(seed, height=90, width=70):
     return (image + random.integers(0, 9, image.shape)).astype(np.uint8)
 
 
-class Cli(unittest.TestCase):
+class Program(unittest.TestCase):
+    """Runs the program in a folder of the test's own."""
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="atrous-test-"))
         self.addCleanup(shutil.rmtree, self.folder)
 
-    def run_atrous(self, *words, status=0, stdin=None):
-        environment = {**os.environ, "NO_COLOR": "1"}
-        done = subprocess.run([PROGRAM, *map(str, words)], cwd=self.folder, capture_output=True, input=stdin,
-                              env=environment, timeout=300)
-        self.assertEqual(done.returncode, status, done.stderr.decode())
+    def run_atrous(self, *words, status=0, stdin=None, stdout=subprocess.PIPE):
+        sanitizer = f"exitcode=99:log_path={self.folder}/sanitizer-report"  # the program keeps stderr to itself
+        environment = {**os.environ, "NO_COLOR": "1", "ASAN_OPTIONS": sanitizer, "UBSAN_OPTIONS": sanitizer}
+        done = subprocess.run([PROGRAM, *map(str, words)], cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE,
+                              input=stdin, env=environment, timeout=300)
+        reports = "".join(f.read_text() for f in self.folder.glob("sanitizer-report*"))
+        self.assertEqual(done.returncode, status, done.stderr.decode() + reports)
+        self.assertEqual(reports, "", words)
         return done
 
     def assert_refused(self, *words, naming, status=2):
@@ -102,6 +109,8 @@ class Cli(unittest.TestCase):
         return {str(f.relative_to(self.folder / name)): f.read_bytes()
                 for f in (self.folder / name).rglob("*") if f.is_file() and f.name not in skipped}
 
+
+class Cli(Program):
     def test_help_and_version(self):
         self.assertIn(b"segment", self.run_atrous("--help").stdout)
         self.assertIn(b"backends: cpu", self.run_atrous("--version").stdout)

@@ -2,8 +2,6 @@
 // Whole small networks on CUDA, executed by the emulation layer, against the CPU.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <random>
 #include <thread>
 
 #include "backend/cuda/cuda_backend.h"
@@ -12,10 +10,15 @@
 #include "graph/builder.h"
 #include "graph/executor.h"
 #include "support/emulation/memory.h"
+#include "support/run_network.h"
 #include "support/temp_folder.h"
 
 namespace atrous {
 namespace {
+
+using test::expect_near;
+using test::noise;
+using test::run;
 
 /// A DeepLabv3+ in small: residual and dilated blocks, a pyramid with image pooling, a decoder.
 constexpr const char* kDeepLab = R"(
@@ -53,33 +56,6 @@ std::shared_ptr<const Network> network(std::shared_ptr<const Backend> backend, P
                                    std::move(backend), options);
 }
 
-std::vector<float> noise(const Shape& shape, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < shape.elements(); ++i)
-    values.push_back(static_cast<float>(generator() % 2000U) / 1000.0F - 1);
-  return values;
-}
-
-std::vector<float> run(Executor& executor, const Shape& shape, const std::vector<float>& input) {
-  executor.prepare(shape);
-  executor.write_input(input);
-  executor.run();
-  return executor.read_output();
-}
-
-/// The largest difference, relative to the largest value.
-double difference(const std::vector<float>& got, const std::vector<float>& wanted) {
-  EXPECT_EQ(got.size(), wanted.size());
-  double worst = 0, largest = 0;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(wanted[i])));
-    worst =
-        std::max(worst, std::isnan(got[i]) ? INFINITY : std::abs(static_cast<double>(got[i]) - wanted[i]));
-  }
-  return worst / largest;
-}
-
 class CudaNetwork : public testing::TestWithParam<DType> {
  protected:
   PlanOptions options() const {
@@ -101,7 +77,7 @@ TEST_P(CudaNetwork, AgreesWithTheCpuFusedAndUnfused) {
   poisoned.poison = true;
   for (const PlanOptions& o : {options(), plain, poisoned}) {
     Executor cuda(network(make_cuda_backend(0), o));
-    EXPECT_LE(difference(run(cuda, kInput, input), wanted), tolerance());
+    expect_near(run(cuda, kInput, input), wanted, tolerance());
   }
 }
 
@@ -123,13 +99,10 @@ TEST_P(CudaNetwork, ABatchEqualsItsImages) {
   Shape batch = kInput;
   batch.n = 3;
   Executor executor(network(make_cuda_backend(0), options()));
-  const std::vector<float> input = noise(batch, 1), together = run(executor, batch, input);
-  std::vector<float> singles;
-  const auto image = static_cast<std::ptrdiff_t>(kInput.elements());
-  for (std::ptrdiff_t i = 0; i < 3; ++i)
-    for (float value : run(executor, kInput, {input.begin() + i * image, input.begin() + (i + 1) * image}))
-      singles.push_back(value);
-  EXPECT_LE(difference(together, singles), tolerance());
+  const std::vector<float> input = noise(batch), together = run(executor, batch, input);
+  for (std::int64_t i = 0; i < 3; ++i)
+    expect_near(run(executor, kInput, test::image_of(input, 3, i)), test::image_of(together, 3, i),
+                tolerance());
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, CudaNetwork, testing::Values(DType::f32, DType::f16, DType::bf16),

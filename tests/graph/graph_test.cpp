@@ -12,9 +12,14 @@
 #include "graph/memory_planner.h"
 #include "graph/passes.h"
 #include "support/allocations.h"
+#include "support/run_network.h"
 
 namespace atrous {
 namespace {
+
+using test::expect_near;
+using test::noise;
+using test::run;
 
 constexpr const char* kPyramid = R"(
 - {name: stem, op: conv2d, out: 8, kernel: 3, stride: 2}
@@ -44,34 +49,9 @@ Graph build(const std::string& yaml, const Shape& input) {
   return build_graph(e.nodes, e.output, input, RandomWeights(3));
 }
 
-std::vector<float> noise(const Shape& shape, std::mt19937& generator) {
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < shape.elements(); ++i)
-    values.push_back(static_cast<float>(generator() % 2000U) / 1000.0F - 1);
-  return values;
-}
-
-std::vector<float> run(Executor& executor, const Shape& input, unsigned seed = 1) {
-  std::mt19937 generator(seed);
-  executor.prepare(input);
-  executor.write_input(noise(input, generator));
-  executor.run();
-  return executor.read_output();
-}
-
 std::vector<float> run_with(const Graph& graph, const Shape& input, const PlanOptions& options) {
   Executor executor(std::make_shared<Network>(graph, input, make_backend({}), options), 2);
-  return run(executor, input);
-}
-
-void expect_near(const std::vector<float>& a, const std::vector<float>& b, float tolerance) {
-  ASSERT_EQ(a.size(), b.size());
-  float largest = 1;
-  for (float v : b) largest = std::max(largest, std::abs(v));
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ASSERT_FALSE(std::isnan(a[i])) << "element " << i;
-    ASSERT_NEAR(a[i], b[i], tolerance * largest) << "element " << i;
-  }
+  return run(executor, input, noise(input));
 }
 
 constexpr Shape kInput{1, 21, 25, 3};
@@ -238,7 +218,7 @@ TEST(MemoryPlanner, NeverOverlapsWhatIsAliveTogether) {
 TEST(Plan, SharesMemoryAndWritesConcatsInPlace) {
   const Graph graph = build(kPyramid, kInput);
   Executor executor(std::make_shared<Network>(graph, kInput, make_backend({})), 1);
-  run(executor, kInput);
+  run(executor, kInput, noise(kInput));
   EXPECT_LT(executor.plan().arena_bytes, executor.plan().unshared_bytes);
   const Graph& optimised = graph;
   EXPECT_LT(executor.plan().steps.size(), static_cast<std::size_t>(optimised.size()));
@@ -268,7 +248,7 @@ TEST(Plan, WritesOverResidualsThatNothingElseNeeds) {
   poisoned.poison = true;
   const auto network = std::make_shared<Network>(graph, kInput, make_backend({}), poisoned);
   Executor executor(network, 2);
-  const std::vector<float> values = run(executor, kInput);
+  const std::vector<float> values = run(executor, kInput, noise(kInput));
   PlanOptions fresh;
   fresh.reuse_memory = false;
   EXPECT_EQ(values, run_with(graph, kInput, fresh));
@@ -287,7 +267,7 @@ TEST(Plan, WritesOverResidualsThatNothingElseNeeds) {
 
 /// Allocations of one run after the first.
 std::size_t allocations_of_a_run(Executor& executor) {
-  run(executor, kInput);
+  run(executor, kInput, noise(kInput));
   const std::size_t before = test::allocations();
   executor.prepare(kInput);
   executor.run();
@@ -328,27 +308,18 @@ TEST(Executor, BatchEqualsSinglesAndShapesMayAlternate) {
   const auto network = std::make_shared<Network>(build(kPyramid, kInput), kInput, make_backend({}));
   Executor executor(network, 2), other(network, 1);
   const Shape batch{3, 21, 25, 3}, large{1, 40, 31, 3};
-  const std::vector<float> together = run(executor, batch);
-  const std::vector<float> first_large = run(executor, large);
-  std::mt19937 generator(1);
-  std::size_t at = 0;
-  for (int image = 0; image < 3; ++image) {
-    other.prepare(kInput);
-    other.write_input(noise(kInput, generator));
-    other.run();
-    for (float value : other.read_output()) {
-      ASSERT_NEAR(value, together[at], 1e-5F * std::max(1.0F, std::abs(together[at])));
-      ++at;
-    }
-  }
-  EXPECT_EQ(run(executor, batch), together);
-  EXPECT_EQ(run(executor, large), first_large);
+  const std::vector<float> images = noise(batch), together = run(executor, batch, images);
+  const std::vector<float> first_large = run(executor, large, noise(large));
+  for (std::int64_t i = 0; i < 3; ++i)
+    expect_near(run(other, kInput, test::image_of(images, 3, i)), test::image_of(together, 3, i), 1e-5);
+  EXPECT_EQ(run(executor, batch, images), together);
+  EXPECT_EQ(run(executor, large, noise(large)), first_large);
 }
 
 TEST(Executor, ThreadsDoNotChangeTheResult) {
   const auto network = std::make_shared<Network>(build(kPyramid, kInput), kInput, make_backend({}));
   Executor one(network, 1), three(network, 3);
-  EXPECT_EQ(run(one, kInput), run(three, kInput));
+  EXPECT_EQ(run(one, kInput, noise(kInput)), run(three, kInput, noise(kInput)));
 }
 
 }  // namespace

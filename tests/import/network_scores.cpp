@@ -9,8 +9,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "image/preprocess.h"
 #include "pipeline/model.h"
-#include "pipeline/upsample.h"
 
 namespace {
 
@@ -24,14 +24,21 @@ void run(const char* model_file, int height, int width, const char* pixels_file,
                         std::int64_t{width} * 3};
   const Geometry geometry = plan_geometry(model->config().input, width, height);
   Executor executor(model->network());
-  preprocess(photo, model->config().input, geometry, false,
-             executor.prepare({1, geometry.height, geometry.width, 3}));
+  executor.prepare({1, geometry.height, geometry.width, 3});
+  Image memory;
+  executor.stream().normalise(scale_photo(photo, geometry, memory), pixel_table(model->config().input), false,
+                              executor.input().desc, executor.input().data);
   executor.run();
   const TensorView output = executor.output();
   const Shape& shape = output.desc.shape;
-  const LogitsView logits{output.data, shape.w, shape.h, output.desc.pitch, static_cast<int>(shape.c)};
-  const ScoreMap scores = upsample(logits, geometry, model->config().align_corners);
-  write_file(scores_file, std::as_bytes(std::span(scores.values)));
+  const LogitsView logits{output.data,      shape.w, shape.h, output.desc.pitch, static_cast<int>(shape.c),
+                          output.desc.dtype};
+  std::vector<float> scores(static_cast<std::size_t>(height * width * shape.c));
+  if (!executor.stream().upsample_scores(
+          logits, sample_logits(geometry, shape.w, shape.h, model->config().align_corners, false), false,
+          scores.data()))
+    fail(ErrorCode::internal, "{}: scores are not finite", model_file);
+  write_file(scores_file, std::as_bytes(std::span(scores)));
 }
 
 }  // namespace

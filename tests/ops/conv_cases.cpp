@@ -29,6 +29,13 @@ TEST_P(AtrousRates, Conv2d) {
 }
 INSTANTIATE_TEST_SUITE_P(Rates, AtrousRates, testing::Values(1, 2, 4, 6, 12, 18, 24, 36));
 
+TEST(Conv2d, EveryRateTo36) {
+  for (int rate = 1; rate <= 36; ++rate) {
+    expect_case({"rate " + std::to_string(rate), conv(16, 3, 1, rate), {{1, 13, 41, 8}}});
+    expect_case({"depthwise at rate " + std::to_string(rate), conv(0, 3, 1, rate, 0), {{1, 13, 41, 16}}});
+  }
+}
+
 TEST(Conv2d, KernelsStridesAndPaddings) {
   for (int k : {1, 2, 3, 5, 7})
     for (int s : {1, 2, 3}) {

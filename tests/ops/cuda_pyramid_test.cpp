@@ -167,11 +167,10 @@ std::vector<PyramidPlan> all_plans(const PyramidProblem& problem, int multiproce
   const GemmMath math = math_of(problem.in.dtype);
   EXPECT_EQ(refuse_pyramid(problem, math, 8), "");
   std::vector<PyramidPlan> plans{plan_pyramid(problem, math, multiprocessors)};
-  const cuda::ImplicitGemmVariants variants = cuda::implicit_gemm_variants(math);
+  const cuda::ImplicitGemmVariants variants = cuda::pyramid_variants(math);
   for (int i = 0; i < variants.count; ++i)
     for (int splits = 0; splits <= (problem.sum ? 2 : 0); ++splits)
-      if (!variants.data[i].gather)
-        plans.push_back(plan_pyramid_variant(problem, math, i, splits, multiprocessors));
+      plans.push_back(plan_pyramid_variant(problem, math, i, splits, multiprocessors));
   return plans;
 }
 
@@ -228,7 +227,7 @@ TEST(Pyramid, TheWorkListHasEveryTileOnce) {
       TensorDesc::dense(map, DType::f16), TensorDesc::dense({1, 33, 33, 1024}, DType::f16), {}, false};
   problem.branches = {branch(256, 1, 1), branch(256, 3, 6), branch(256, 3, 12), branch(256, 3, 18)};
   for (const PyramidPlan& plan : all_plans(problem, 132)) {
-    const cuda::ImplicitGemmVariant& v = cuda::implicit_gemm_variants(plan.math).data[plan.variant];
+    const cuda::ImplicitGemmVariant& v = cuda::pyramid_variants(plan.math).data[plan.variant];
     std::set<std::array<int, 4>> seen;
     for (const cuda::PyramidItem& item : plan.items)
       EXPECT_TRUE(seen.insert({item.branch, item.tile, item.channel, item.split}).second);
@@ -254,6 +253,7 @@ TEST(Pyramid, Refusals) {
   EXPECT_EQ(refusal(kConcatenated, false), "");
   EXPECT_NE(refusal(kConcatenated, true), "");
   EXPECT_NE(refusal({branch(8, 3, 2, ActivationKind::relu), branch(8, 3, 4)}, true), "");
+  EXPECT_EQ(refusal({branch(8, 3, 2), branch(8, 3, 4, ActivationKind::relu)}, true), "");
   EXPECT_NE(refusal(kConcatenated, false, 12), "");
   EXPECT_NE(refusal({6, branch(8, 1, 1)}, false), "");
   EXPECT_NE(refusal({}, false), "");

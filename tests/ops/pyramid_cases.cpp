@@ -46,5 +46,14 @@ TEST(Pyramid, SumsOfBranches) {
   }
 }
 
+TEST(Pyramid, MoreBranchesThanOneLaunchTakes) {
+  test::expect_case({"six", aspp(8, {2, 6, 12, 18, 24}), {{1, 19, 13, 8}}});
+  PyramidParams sum;
+  sum.sum = true;
+  for (int i = 1; i <= 6; ++i) sum.branches.push_back(branch(7, 3, i));
+  sum.branches.back().activation.kind = ActivationKind::tanh;
+  test::expect_case({"six summed, then tanh", sum, {{1, 12, 9, 8}}});
+}
+
 }  // namespace
 }  // namespace atrous

@@ -94,6 +94,28 @@ TEST_F(BatchTest, ABrokenImageFailsAlone) {
   EXPECT_NE(errors_.find("5.png: is empty"), std::string::npos) << errors_;
 }
 
+TEST_F(BatchTest, NeverOverwritesAPhoto) {
+  const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
+  BatchOptions options{folder_ / "in/../in", {}, 1, 1};
+  EXPECT_THROW(refuse_to_overwrite(inputs, options), Error);
+  options.folder = folder_ / "in/masks";
+  refuse_to_overwrite(inputs, options);
+}
+
+TEST_F(BatchTest, AnUnwritableImageFailsAlone) {
+  std::filesystem::create_directories(folder_ / "out/2.png");  // where a mask should go
+  BatchOptions options{folder_ / "out", {}, 2, 1};
+  const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
+  std::string errors;
+  const BatchSummary summary =
+      run_batch(model_, {}, options, inputs, [&](const ImageOutcome& outcome) { errors += outcome.error; });
+  EXPECT_EQ(summary.done, 6U);
+  EXPECT_EQ(summary.failed, 1U);
+  EXPECT_NE(errors.find("out/2.png: cannot be written: Is a directory"), std::string::npos) << errors;
+  const std::filesystem::directory_iterator left(folder_ / "out");
+  EXPECT_EQ(std::distance(left, {}), 7) << "a temporary file is left";
+}
+
 TEST_F(BatchTest, StopsWhenAsked) {
   folder_.write("in/1.png", "no image");
   BatchOptions options{folder_ / "out", {}, 1, 1, true};

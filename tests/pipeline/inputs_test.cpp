@@ -32,6 +32,29 @@ TEST(Inputs, FoldersGlobsAndLists) {
             (Names{"b", "b.jpg", "b.jpg-2"}));
 }
 
+TEST(Inputs, NoTwoWriteTheSameFile) {
+  const test::TempFolder folder;
+  for (const char* name : {"one/a.jpg", "two/a.jpg", "two/a.png", "three/a b é.png"}) folder.write(name, "");
+  const std::string root = folder.path().string();
+  EXPECT_EQ(stems(list_inputs({root + "/one", root + "/two", root + "/three"}, false)),
+            (Names{"a", "a.jpg", "a.png", "a b é"}));
+  EXPECT_EQ(stems(list_inputs({root}, true)), (Names{"one/a", "three/a b é", "two/a", "two/a.png"}));
+  folder.write("masks/a.color.png", ""), folder.write("masks/a.png", "");
+  EXPECT_EQ(stems(list_inputs({root + "/masks"}, false)), (Names{"a.color", "a.png"}))
+      << "a's color image would be the mask of a.color";
+  EXPECT_EQ(stems(list_inputs({root + "/masks/a.png", root + "/masks/a.color.png"}, false)),
+            (Names{"a", "a.color.png"}));
+}
+
+TEST(Inputs, ALinkToNowhereStopsNoFolder) {
+  const test::TempFolder folder;
+  folder.write("a.png", ""), folder.write("c.png", "");
+  std::filesystem::create_symlink("nowhere", folder / "b.png");
+  std::filesystem::create_directory(folder / "d.png");
+  for (const bool recurse : {false, true})
+    EXPECT_EQ(stems(list_inputs({folder.path().string()}, recurse)), (Names{"a", "b", "c"}));
+}
+
 TEST(Inputs, WhatIsNotThereIsNamed) {
   const test::TempFolder folder;
   folder.write("empty/notes.txt", "");

@@ -258,7 +258,8 @@ RefTensor compute(const PyramidParams& p, Inputs in, const Constants& k, const S
   RefTensor result{out, std::vector<double>(static_cast<std::size_t>(out.elements()))};
   std::int64_t channel = 0;
   std::size_t constant = 0;
-  for (const Conv2dParams& branch : p.branches) {
+  for (Conv2dParams branch : p.branches) {
+    if (p.sum) branch.activation = {};
     Constants own(1 + (branch.has_bias ? 1 : 0));
     for (std::vector<double>& values : own) values = k[constant++];
     const RefTensor part = compute(branch, in, own, {out.n, out.h, out.w, branch.oc});

@@ -13,6 +13,7 @@
 #include "core/files.h"
 #include "core/stopwatch.h"
 #include "image/npy.h"
+#include "messages.h"
 #include "model_run.h"
 #include "options.h"
 
@@ -95,17 +96,12 @@ std::uint64_t peak_resident_bytes() {
   return 0;
 }
 
-void save_output(const TensorView& output, const std::string& file) {
-  const Shape& shape = output.desc.shape;
+void save_output(Executor& executor, const std::string& file) {
+  const Shape shape = executor.output().desc.shape;
   if (shape.n != 1) fail(ErrorCode::invalid_argument, "--output takes one image, not a batch of {}", shape.n);
-  if (output.desc.dtype != DType::f32)
-    fail(ErrorCode::invalid_argument, "--output: this network's output is no score map");
-  ScoreMap scores{static_cast<int>(shape.w), static_cast<int>(shape.h), static_cast<int>(shape.c), {}};
-  for (std::int64_t i = 0; i < shape.pixels(); ++i) {
-    const float* pixel = output.data + i * output.desc.pitch;
-    scores.values.insert(scores.values.end(), pixel, pixel + shape.c);
-  }
-  write_file(file, encode_npy(scores, DType::f32));
+  write_file(file, encode_npy({static_cast<int>(shape.w), static_cast<int>(shape.h),
+                               static_cast<int>(shape.c), executor.read_output()},
+                              DType::f32));
 }
 
 int bench_model(const Arguments& arguments) {
@@ -113,7 +109,7 @@ int bench_model(const Arguments& arguments) {
   options.random_weights = true;
   const std::shared_ptr<const Model> model = Model::open(arguments.model.model, options);
   if (model->has_random_weights())
-    std::cerr << "atrous: the weights of " << model->config().name << " are not here; random ones are used\n";
+    say("the weights of " + model->config().name + " are not here; random ones are used");
   const Shape input = parse_size(arguments.size, model->config().input, arguments.batch);
   Executor executor(model->network(), arguments.model.threads);
   executor.prepare(input);
@@ -122,7 +118,7 @@ int bench_model(const Arguments& arguments) {
   Json result =
       report(measure(arguments, [&] { return run_on_noise(executor, input); }), flops, arguments.batch);
   result["peak_rss_bytes"] = peak_resident_bytes();
-  if (!arguments.output.empty()) save_output(executor.output(), arguments.output);
+  if (!arguments.output.empty()) save_output(executor, arguments.output);
   add_peak(result, executor.threads());
   print(arguments,
         fmt::format("{} {} on {}, {} threads", model->config().name, to_string(input),

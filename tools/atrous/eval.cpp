@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/stopwatch.h"
 #include "image/codec.h"
+#include "messages.h"
 #include "options.h"
 #include "pipeline/metrics.h"
 #include "progress.h"
@@ -183,15 +184,12 @@ int evaluate(const Arguments& arguments) {
         csv += fmt::format("{},{},{:.6f},{:.6f},{:.6f}\n", pair.prediction.string(), variants[i].name,
                            s.mean_iou, s.pixel_accuracy, s.mean_f1);
       }
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {  // an Error, bad_alloc and what libraries throw
       progress.clear();
-      const std::string file = pair.prediction.string(), message = error.message();
-      std::cerr << "atrous: "
-                << (message.find(file) == std::string::npos &&
-                            message.find(pair.truth.string()) == std::string::npos
-                        ? file + ": "
-                        : "")
-                << message << "\n";
+      const std::string file = pair.prediction.string(), message = error.what();
+      const bool named = message.find(one_line(file)) != std::string::npos ||
+                         message.find(one_line(pair.truth.string())) != std::string::npos;
+      say(named ? message : file + ": " + message);
       ++failed;
     }
     progress.advance();

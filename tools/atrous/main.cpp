@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
+#include <csignal>
 #include <iostream>
 
 #include "backend/backend.h"
 #include "commands.h"
 #include "core/error.h"
 #include "core/value.h"
+#include "messages.h"
 
 namespace atrous::cli {
 namespace {
@@ -46,15 +47,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    std::string message = error.what();
-    for (char& c : message) c = c == '\n' ? ' ' : c;
-    std::cerr << "atrous: " << message << " (--help lists what there is)\n";
+    say(std::string(error.what()) + " (--help lists what there is)");
   } catch (const Error& error) {
-    std::cerr << "atrous: " << error.message() << "\n";
+    say(error.message());
   } catch (const std::bad_alloc&) {
-    std::cerr << "atrous: out of memory\n";
+    say("out of memory");
   } catch (const std::exception& error) {
-    std::cerr << "atrous: " << error.what() << "\n";
+    say(error.what());
   }
   return kNothingRun;
 }
@@ -62,4 +61,11 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace atrous::cli
 
-int main(int argc, char** argv) { return atrous::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that leaves must not cut files short; it is an error at the end
+  atrous::cli::messages();        // before a library prints anything
+  const int status = atrous::cli::run(argc, argv);
+  if (std::cout.flush()) return status;
+  atrous::cli::say("stdout: cannot be written");
+  return status == atrous::cli::kDone ? atrous::cli::kSomeFailed : status;
+}

@@ -6,6 +6,7 @@
 #include "config/model_config.h"
 #include "config/model_path.h"
 #include "core/error.h"
+#include "messages.h"
 
 namespace atrous::cli {
 namespace {
@@ -30,7 +31,7 @@ int models(bool json) {
     try {
       all.push_back(describe(file));
     } catch (const Error& error) {
-      std::cerr << "atrous: " << error.message() << "\n";
+      say(error.message());
       status = kSomeFailed;
     }
   }

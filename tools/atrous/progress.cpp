@@ -9,10 +9,12 @@
 #include <string>
 #include <string_view>
 
+#include "messages.h"
+
 namespace atrous::cli {
 
 Progress::Progress(std::size_t total, bool quiet)
-    : total_(total), shown_(!quiet && total > 1), terminal_(isatty(STDERR_FILENO) != 0) {
+    : total_(total), shown_(!quiet && total > 1), terminal_(isatty(fileno(messages())) != 0) {
   const char* term = std::getenv("TERM");
   const char* no_color = std::getenv("NO_COLOR");
   const bool dumb = term == nullptr || std::string_view(term) == "dumb";
@@ -26,7 +28,7 @@ Progress::~Progress() {
 }
 
 void Progress::clear() {
-  if (shown_ && terminal_) std::fputs("\r\x1b[K", stderr);
+  if (shown_ && terminal_) std::fputs("\r\x1b[K", messages());
 }
 
 void Progress::advance() {
@@ -48,13 +50,13 @@ void Progress::draw(bool last) {
       fmt::format("{}/{}  {:.1f} images/s  {}", done_, total_, rate,
                   last ? fmt::format("{:.1f} s", elapsed) : fmt::format("{:.0f} s left", left));
   if (!terminal_) {
-    fmt::print(stderr, "{}\n", text);
+    fmt::print(messages(), "{}\n", text);
     return;
   }
   constexpr std::size_t kWidth = 30;
   const std::size_t filled = kWidth * done_ / total_;
   const std::string bar = std::string(filled, '=') + std::string(kWidth - filled, ' ');
-  fmt::print(stderr, "\r\x1b[K[{}{}{}] {}", color_ ? "\x1b[32m" : "", bar, color_ ? "\x1b[0m" : "", text);
+  fmt::print(messages(), "\r\x1b[K[{}{}{}] {}", color_ ? "\x1b[32m" : "", bar, color_ ? "\x1b[0m" : "", text);
 }
 
 }  // namespace atrous::cli

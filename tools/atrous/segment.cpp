@@ -9,6 +9,7 @@
 #include "image/codec.h"
 #include "image/npy.h"
 #include "image/overlay.h"
+#include "messages.h"
 #include "options.h"
 #include "progress.h"
 
@@ -95,8 +96,7 @@ int segment_stdin(Segmenter& segmenter) {
   const Image photo = decode_image(read_file("-"), "stdin");
   const SegmentResult result = segmenter.run(photo.view());
   const std::vector<std::byte> mask = encode_mask(result.labels, segmenter.model().labels());
-  std::cout << bytes_as_text(mask) << std::flush;
-  if (!std::cout) fail(ErrorCode::io, "stdout: cannot be written");
+  std::cout << bytes_as_text(mask);
   return kDone;
 }
 
@@ -116,8 +116,7 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
   const LabelSet& labels = model.labels();
   const std::filesystem::path folder = arguments.batch.folder;
   write_text(folder / "report.jsonl", "");  // an unwritable folder is found before the work
-  if (!arguments.quiet)
-    std::cerr << "atrous: " << model.config().name << " on " << describe_devices(models) << "\n";
+  if (!arguments.quiet) say(model.config().name + " on " + describe_devices(models));
   watch_interrupt();
   Progress progress(files.size(), arguments.quiet);
   std::string report;
@@ -127,10 +126,10 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
         const std::string line = dump(describe(outcome, labels));
         report += line + "\n";
         progress.clear();
-        if (!outcome.error.empty()) std::cerr << "atrous: " << outcome.error << std::endl;
+        if (!outcome.error.empty()) say(outcome.error);
         if (arguments.json) std::cout << line << std::endl;
         if (!arguments.json && !arguments.quiet && outcome.error.empty())
-          std::cout << summarise(outcome, labels) << std::endl;
+          std::cout << one_line(summarise(outcome, labels)) << std::endl;
         progress.advance();
       },
       stop_source().get_token());
@@ -165,8 +164,9 @@ int segment(Arguments& arguments) {
                       options);  // options that make no sense fail before anything is said or written
   if (from_stdin && arguments.folder.empty()) return segment_stdin(segmenter);
   arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
+  refuse_to_overwrite(files, arguments.batch);
   const int status = segment_files(arguments, models, options, files);
-  if (!arguments.quiet) std::cerr << "atrous: results are in " << arguments.batch.folder.string() << "\n";
+  if (!arguments.quiet) say("results are in " + arguments.batch.folder.string());
   return status;
 }
 

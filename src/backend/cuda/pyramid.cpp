@@ -1,8 +1,201 @@
 // SPDX-License-Identifier: Apache-2.0
+// Pyramids on CUDA: all branches in one launch, or each by itself.
+#include "kernels/pyramid.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"
+#include "backend/function_kernel.h"
+#include "core/error.h"
+#include "kernels/conv2d_direct.h"
+#include "ops/conv2d.h"
 
 namespace atrous {
+namespace {
 
-std::span<const Implementation> cuda_pyramid() { return {}; }
+using cuda::GemmMath;
+using cuda::PyramidProblem;
+
+PyramidProblem problem_of(const NodeDesc& node) {
+  const auto& p = std::get<PyramidParams>(node.params);
+  PyramidProblem problem{node.inputs[0], node.output, {}, p.sum};
+  for (const Conv2dParams& branch : p.branches)
+    problem.branches.push_back(resolve_conv2d(branch, node.inputs[0].shape));
+  return problem;
+}
+
+/// A branch as a node by itself; it must stay where it is while desc() is in use.
+class BranchNode {
+ public:
+  BranchNode(const NodeDesc& node, const PyramidProblem& problem, int branch)
+      : node_(node),
+        name_(fmt::format("{}.{}", node.name, branch)),
+        params_(problem.branches[static_cast<std::size_t>(branch)]),
+        inputs_{problem.in},
+        output_(pyramid_branch(problem, branch).out) {
+    const std::string prefix = fmt::format("{}.", branch);
+    for (const Constant& constant : node.constants)
+      if (constant.name.starts_with(prefix)) {
+        constants_.push_back(constant);
+        constants_.back().name.erase(0, prefix.size());
+      }
+  }
+  NodeDesc desc() const { return {name_, params_, inputs_, output_, constants_, node_.allow_tf32}; }
+
+ private:
+  const NodeDesc& node_;
+  std::string name_;
+  OpParams params_;
+  std::vector<TensorDesc> inputs_;
+  TensorDesc output_;
+  std::vector<Constant> constants_;
+};
+
+/// The biases of all branches added up; null where none has one.
+std::shared_ptr<DeviceMemory> summed_bias(const NodeDesc& node, PrepareContext& context) {
+  std::vector<float> sum;
+  for (const Constant& constant : node.constants) {
+    if (!constant.name.ends_with(".bias")) continue;
+    const std::vector<float> bias = constant.read_f32();
+    sum.resize(bias.size());
+    std::transform(sum.begin(), sum.end(), bias.begin(), sum.begin(), std::plus<>());
+  }
+  if (sum.empty()) return nullptr;
+  return context.weights.get_or_make(fmt::format("{}|summed_bias", node.name), [&] {
+    return upload_to_device(sum.data(), sum.size() * sizeof(float));
+  });
+}
+
+class OneLaunch : public Kernel {
+ public:
+  OneLaunch(const NodeDesc& node, PrepareContext& context, GemmMath math)
+      : plan_(plan_pyramid(problem_of(node), math, cuda::current_device_info().multiprocessors)),
+        items_(upload_to_device(plan_.items.data(), plan_.items.size() * sizeof plan_.items[0])) {
+    for (int b = 0; b < static_cast<int>(plan_.problem.branches.size()); ++b)
+      constants_.push_back(channel_major_constants(BranchNode(node, plan_.problem, b).desc(), context));
+    if (plan_.problem.sum) constants_[0].bias = summed_bias(node, context);
+    for (const ConvConstants& c : constants_) addresses_.push_back({c.weight->data(), c.bias_data()});
+  }
+  std::size_t workspace_bytes() const override { return plan_.workspace_bytes(); }
+  void run(const KernelArgs& args) const override {
+    run_pyramid(plan_, args.inputs[0], addresses_, reinterpret_cast<const cuda::PyramidItem*>(items_->data()),
+                args.output, args.workspace, stream_of(args));
+  }
+  std::string detail() const override { return plan_.describe(); }
+
+ private:
+  cuda::PyramidPlan plan_;
+  std::unique_ptr<DeviceMemory> items_;
+  std::vector<ConvConstants> constants_;
+  std::vector<cuda::PyramidBranchAddresses> addresses_;
+};
+
+template <GemmMath math>
+std::string refuse_one_launch(const NodeDesc& node) {
+  return refuse_pyramid(problem_of(node), math, cuda::current_device_info().major);
+}
+
+template <GemmMath math>
+std::unique_ptr<Kernel> prepare_one_launch(const NodeDesc& node, PrepareContext& context) {
+  return std::make_unique<OneLaunch>(node, context, math);
+}
+
+std::string refuse_half(const NodeDesc& node) {
+  if (node.inputs[0].dtype == DType::f32) return "for f16 and bf16 activations only";
+  return refuse_one_launch<GemmMath::tensor_core>(node);
+}
+
+std::string refuse_tf32(const NodeDesc& node) {
+  if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
+  if (!node.allow_tf32) return "f32 means f32: rounding to tf32 was not allowed";
+  return refuse_one_launch<GemmMath::tensor_core>(node);
+}
+
+/// Each branch of a concatenation by the first convolution that accepts it.
+class OneByOne : public Kernel {
+ public:
+  OneByOne(const NodeDesc& node, PrepareContext& context) {
+    const PyramidProblem problem = problem_of(node);
+    std::size_t channels = 0;
+    for (int b = 0; b < static_cast<int>(problem.branches.size()); ++b) {
+      const BranchNode branch(node, problem, b);
+      branches_.push_back({prepare_conv(branch.desc(), context), channels * size_of(node.output.dtype)});
+      channels += static_cast<std::size_t>(problem.branches[static_cast<std::size_t>(b)].oc);
+    }
+  }
+  std::size_t workspace_bytes() const override {
+    std::size_t most = 0;
+    for (const Branch& branch : branches_) most = std::max(most, branch.kernel->workspace_bytes());
+    return most;
+  }
+  void run(const KernelArgs& args) const override {
+    for (const Branch& branch : branches_)
+      branch.kernel->run(
+          {args.inputs, static_cast<std::byte*>(args.output) + branch.offset, args.workspace, args.stream});
+  }
+
+ private:
+  struct Branch {
+    std::unique_ptr<Kernel> kernel;
+    std::size_t offset;  ///< bytes into the output
+  };
+
+  static std::unique_ptr<Kernel> prepare_conv(NodeDesc node, PrepareContext& context) {
+    node.allow_tf32 = false;
+    for (const Implementation& implementation : cuda_conv2d())
+      if (implementation.refuse(node).empty()) return implementation.prepare(node, context);
+    fail(ErrorCode::internal, "no convolution accepts a branch of a pyramid");
+  }
+
+  std::vector<Branch> branches_;
+};
+
+std::string refuse_one_by_one(const NodeDesc& node) {
+  return std::get<PyramidParams>(node.params).sum ? "for concatenations only" : "";
+}
+
+std::unique_ptr<Kernel> prepare_one_by_one(const NodeDesc& node, PrepareContext& context) {
+  return std::make_unique<OneByOne>(node, context);
+}
+
+std::string refuse_direct(const NodeDesc& node) {
+  return std::get<PyramidParams>(node.params).sum ? "" : "for sums only";
+}
+
+std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& context) {
+  const PyramidProblem problem = problem_of(node);
+  std::vector<cuda::Conv2dProblem> convs;
+  std::vector<ConvConstants> constants;
+  for (int b = 0; b < static_cast<int>(problem.branches.size()); ++b) {
+    convs.push_back(pyramid_branch(problem, b));
+    constants.push_back(tap_major_constants(BranchNode(node, problem, b).desc(), context));
+  }
+  std::vector<const void*> weights;
+  for (const ConvConstants& c : constants) weights.push_back(c.weight->data());
+  constants[0].bias = summed_bias(node, context);
+  const std::size_t workspace = cuda::direct_sum_bytes(convs[0], static_cast<int>(convs.size()));
+  return kernel_of(
+      [convs, constants, weights](const KernelArgs& args) {
+        run_conv2d_direct_sum(
+            convs, weights,
+            {args.inputs[0], nullptr, constants[0].bias_data(), nullptr, args.output, args.workspace},
+            stream_of(args));
+      },
+      workspace);
+}
+
+constexpr Implementation kPyramid[] = {
+    {"one_launch", refuse_half, prepare_one_launch<GemmMath::tensor_core>},
+    {"one_launch_tf32", refuse_tf32, prepare_one_launch<GemmMath::tensor_core>},
+    {"one_launch_fp32", refuse_one_launch<GemmMath::fma>, prepare_one_launch<GemmMath::fma>},
+    {"one_by_one", refuse_one_by_one, prepare_one_by_one},
+    {"direct", refuse_direct, prepare_direct}};
+
+}  // namespace
+
+std::span<const Implementation> cuda_pyramid() { return kPyramid; }
 
 }  // namespace atrous
