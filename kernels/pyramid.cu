@@ -40,15 +40,20 @@ struct Branches {
   Epilogue<T> epilogue[kMostBranches];
 };
 
-/// The steps of all branches one after another.
+template <typename T>
+ATROUS_DEVICE TilePlace place_item(const Branches<T>& branches, const PyramidItem& item) {
+  return place_tile(branches.geometry[item.branch], item.tile, item.channel);
+}
+
+/// The steps of all branches one after another. The item is read again for each, for want of registers.
 template <typename Tile>
 class BranchesLoader {
   using T = typename Tile::Element;
   using Loader = LoaderOf<Tile, 0>;
 
  public:
-  ATROUS_DEVICE BranchesLoader(const Branches<T>& branches, const T* in, const TilePlace& at, int count)
-      : branches_(&branches), in_(in), at_(at), count_(count), loader_(loader_of(0)) {
+  ATROUS_DEVICE BranchesLoader(const Branches<T>& branches, const T* in, const PyramidItem& item, int count)
+      : branches_(&branches), in_(in), item_(&item), count_(count), loader_(loader_of(0)) {
     skip_empty();
   }
   ATROUS_DEVICE bool more() const { return loader_.more(); }
@@ -59,7 +64,8 @@ class BranchesLoader {
 
  private:
   ATROUS_DEVICE Loader loader_of(int branch) const {
-    return Loader(branches_->geometry[branch], at_, in_, branches_->weight[branch], 0, 1);
+    return Loader(branches_->geometry[branch], place_item(*branches_, *item_), in_, branches_->weight[branch],
+                  0, 1);
   }
   ATROUS_DEVICE void skip_empty() {
     while (!loader_.more() && branch_ + 1 < count_) loader_ = loader_of(++branch_);
@@ -67,7 +73,7 @@ class BranchesLoader {
 
   const Branches<T>* branches_;
   const T* in_;
-  TilePlace at_;
+  const PyramidItem* item_;
   int count_, branch_ = 0;
   Loader loader_;
 };
@@ -81,15 +87,18 @@ ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
   for (int round = 0; round * blocks < item_count; ++round) {
     const int index = round * blocks + (round % 2 == 0 ? block : blocks - 1 - block);
     if (index >= item_count) continue;
-    const PyramidItem item = items[index];
-    const GemmGeometry& g = branches.geometry[item.branch];
-    const TilePlace at = place_tile(g, item.tile, item.channel);
     typename Tile::Math math;
-    if constexpr (kSumInRegisters)
-      accumulate<Tile>(BranchesLoader<Tile>(branches, in, at, count), math, shared);
-    else
-      accumulate<Tile>(LoaderOf<Tile, 0>(g, at, in, branches.weight[item.branch], item.split, splits), math,
-                       shared);
+    if constexpr (kSumInRegisters) {
+      accumulate<Tile>(BranchesLoader<Tile>(branches, in, items[index], count), math, shared);
+    } else {
+      const PyramidItem item = items[index];
+      accumulate<Tile>(LoaderOf<Tile, 0>(branches.geometry[item.branch], place_item(branches, item), in,
+                                         branches.weight[item.branch], item.split, splits),
+                       math, shared);
+    }
+    const PyramidItem item = items[index];  // again, so that it takes no registers during the products
+    const GemmGeometry& g = branches.geometry[item.branch];
+    const TilePlace at = place_item(branches, item);
     write_tile<Tile>(g, at, math, shared, [&](std::int64_t pixel, int channel, float(&sums)[8]) {
       if (parts.data == nullptr)
         finish(branches.epilogue[item.branch], pixel, channel, sums);
@@ -119,10 +128,12 @@ void run_as(const PyramidPlan& plan, const void* in, std::span<const PyramidBran
   }
   const Conv2dProblem whole = pyramid_branch(plan.problem, 0);
   const SumParts parts = make_sum_parts(whole, plan.parts(), workspace);
-  const bool in_registers = plan.problem.sum && plan.splits == 0;
-  launch(in_registers ? pyramid_kernel<Tile, true> : pyramid_kernel<Tile, false>, Dim3{plan.blocks},
-         Tile::kThreads, Tile::kSharedBytes, stream, branches, count, static_cast<const T*>(in), items,
-         static_cast<int>(plan.items.size()), std::max(plan.splits, 1), parts);
+  auto kernel = pyramid_kernel<Tile, false>;
+  if constexpr (sums_in_registers(Tile::kM, Tile::kN))
+    if (plan.problem.sum && plan.splits == 0) kernel = pyramid_kernel<Tile, true>;
+  launch(kernel, Dim3{plan.blocks}, Tile::kThreads, Tile::kSharedBytes, stream, branches, count,
+         static_cast<const T*>(in), items, static_cast<int>(plan.items.size()), std::max(plan.splits, 1),
+         parts);
   if (plan.parts() > 1)
     add_sum_parts(parts, whole, {nullptr, nullptr, addresses[0].bias, nullptr, out, nullptr}, stream);
 }

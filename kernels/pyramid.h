@@ -58,6 +58,8 @@ struct PyramidPlan {
 
 /// The tiles to choose from; none gathers.
 ImplicitGemmVariants pyramid_variants(GemmMath math);
+/// Whether a tile can run through all branches of a sum (splits 0): the largest has no registers left for it.
+constexpr bool sums_in_registers(int pixels, int channels) { return pixels * channels < 128 * 128; }
 
 /// A branch as a convolution by itself, with its slice of the output; of a sum, with the activation of the
 /// whole.

@@ -92,6 +92,8 @@ PyramidPlan best_plan(const PyramidProblem& problem, GemmMath math, std::span<co
   TimedPlan best;
   for (int i = 0; i < variants.count; ++i)
     for (int s : splits) {
+      if (problem.sum && s == 0 && !sums_in_registers(variants.data[i].pixels, variants.data[i].channels))
+        continue;
       TimedPlan candidate = timed_plan(problem, math, i, s, multiprocessors);
       if (candidate.cycles < best.cycles) best = std::move(candidate);
     }

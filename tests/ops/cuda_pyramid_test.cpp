@@ -168,9 +168,12 @@ std::vector<PyramidPlan> all_plans(const PyramidProblem& problem, int multiproce
   EXPECT_EQ(refuse_pyramid(problem, math, 8), "");
   std::vector<PyramidPlan> plans{plan_pyramid(problem, math, multiprocessors)};
   const cuda::ImplicitGemmVariants variants = cuda::pyramid_variants(math);
-  for (int i = 0; i < variants.count; ++i)
-    for (int splits = 0; splits <= (problem.sum ? 2 : 0); ++splits)
+  for (int i = 0; i < variants.count; ++i) {
+    const bool whole =
+        !problem.sum || cuda::sums_in_registers(variants.data[i].pixels, variants.data[i].channels);
+    for (int splits = whole ? 0 : 1; splits <= (problem.sum ? 2 : 0); ++splits)
       plans.push_back(plan_pyramid_variant(problem, math, i, splits, multiprocessors));
+  }
   return plans;
 }
 

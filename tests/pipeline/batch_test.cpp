@@ -108,7 +108,7 @@ TEST_F(BatchTest, AnUnwritableImageFailsAlone) {
   const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
   std::string errors;
   const BatchSummary summary =
-      run_batch(model_, {}, options, inputs, [&](const ImageOutcome& outcome) { errors += outcome.error; });
+      run_batch({model_}, {}, options, inputs, [&](const ImageOutcome& outcome) { errors += outcome.error; });
   EXPECT_EQ(summary.done, 6U);
   EXPECT_EQ(summary.failed, 1U);
   EXPECT_NE(errors.find("out/2.png: cannot be written: Is a directory"), std::string::npos) << errors;
