@@ -2,9 +2,7 @@
 // Whole small networks on CUDA against the double-precision reference, node by node and unoptimised.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <thread>
 
 #include "config/modules.h"
@@ -13,6 +11,7 @@
 #include "network_text.h"
 #include "support/backend_under_test.h"
 #include "support/reference.h"
+#include "support/run_network.h"
 #include "support/temp_folder.h"
 
 namespace atrous::test {
@@ -51,16 +50,8 @@ Graph deeplab() {
   return build_graph(e.nodes, e.output, kInput, RandomWeights(3));
 }
 
-std::vector<float> noise(const Shape& shape) {
-  std::mt19937 generator(5);
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < shape.elements(); ++i)
-    values.push_back(static_cast<float>(generator() % 256U) / 128.0F - 1);  // the same in every type
-  return values;
-}
-
 /// The graph's output for kInput, by the definition of each operator.
-std::vector<double> expected(const Graph& graph, const std::vector<float>& input) {
+std::vector<float> expected(const Graph& graph, const std::vector<float>& input) {
   const std::vector<Shape> shapes = infer_shapes(graph, kInput);
   std::vector<RefTensor> values{{kInput, {input.begin(), input.end()}}};
   for (int i = 1; i < graph.size(); ++i) {
@@ -74,19 +65,8 @@ std::vector<double> expected(const Graph& graph, const std::vector<float>& input
     }
     values.push_back(reference(node.params, inputs, constants, shapes[static_cast<std::size_t>(i)]));
   }
-  return values[static_cast<std::size_t>(graph.outputs()[0])].values;
-}
-
-/// The largest difference relative to the largest value; infinite where one is no number.
-double difference(const std::vector<float>& got, const std::vector<double>& wanted) {
-  if (got.size() != wanted.size()) return INFINITY;
-  double worst = 0, largest = 0;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const double error = std::abs(static_cast<double>(got[i]) - wanted[i]);
-    worst = std::isnan(error) ? INFINITY : std::max(worst, error);
-    largest = std::max(largest, std::abs(wanted[i]));
-  }
-  return worst / largest;
+  const std::vector<double>& output = values[static_cast<std::size_t>(graph.outputs()[0])].values;
+  return {output.begin(), output.end()};
 }
 
 class Networks : public testing::Test {
@@ -98,24 +78,17 @@ class Networks : public testing::Test {
     return std::make_shared<Network>(graph_, kInput, tested_.backend, options);
   }
   /// Several runs: the first as it is, later ones by a recording.
-  std::vector<float> run(const std::shared_ptr<const Network>& network) const {
+  std::vector<float> run_often(const std::shared_ptr<const Network>& network) const {
     Executor executor(network);
-    std::vector<float> first;
-    for (int i = 0; i < 3; ++i) {
-      executor.prepare(kInput);
-      executor.write_input(input_);
-      executor.run();
-      const std::vector<float> output = executor.read_output();
-      if (i == 0) first = output;
-      EXPECT_EQ(output, first) << "run " << i;
-    }
+    const std::vector<float> first = run(executor, kInput, input_);
+    for (int i = 1; i < 3; ++i) EXPECT_EQ(run(executor, kInput, input_), first) << "run " << i;
     return first;
   }
 
   const BackendUnderTest tested_ = backend_under_test();
   const Graph graph_ = deeplab();
   const std::vector<float> input_ = noise(kInput);
-  const std::vector<double> expected_ = expected(graph_, input_);
+  const std::vector<float> expected_ = expected(graph_, input_);
 };
 
 constexpr std::pair<DType, double> kTypes[] = {{DType::f32, 1e-4}, {DType::f16, 0.01}, {DType::bf16, 0.06}};
@@ -128,17 +101,17 @@ TEST_F(Networks, AgreeWithTheReferenceHoweverTheyAreCompiled) {
       options.fuse = options.fold_batch_norm = variant != 1;
       options.concat_in_place = options.reuse_memory = variant != 2;
       options.poison = variant == 3;
-      EXPECT_LE(difference(run(network(options)), expected_), tolerance)
-          << to_string(dtype) << " variant " << variant;
+      SCOPED_TRACE(testing::Message() << to_string(dtype) << " variant " << variant);
+      expect_near(run_often(network(options)), expected_, tolerance);
     }
 }
 
 TEST_F(Networks, RecordingsChangeNothing) {
   PlanOptions options;
   options.dtype = DType::f16;
-  const std::vector<float> recorded = run(network(options));
+  const std::vector<float> recorded = run_often(network(options));
   options.record = false;
-  EXPECT_EQ(run(network(options)), recorded);
+  EXPECT_EQ(run_often(network(options)), recorded);
 }
 
 TEST_F(Networks, TunedOnesAgreeAndRememberTheirChoice) {
@@ -148,9 +121,10 @@ TEST_F(Networks, TunedOnesAgreeAndRememberTheirChoice) {
   options.tune = true;
   for (const auto& [dtype, tolerance] : kTypes) {
     options.dtype = dtype;
-    const std::vector<float> first = run(network(options));
-    EXPECT_LE(difference(first, expected_), tolerance) << to_string(dtype);
-    EXPECT_EQ(run(network(options)), first) << to_string(dtype);
+    SCOPED_TRACE(to_string(dtype));
+    const std::vector<float> first = run_often(network(options));
+    expect_near(first, expected_, tolerance);
+    EXPECT_EQ(run_often(network(options)), first);
   }
   EXPECT_FALSE(std::filesystem::is_empty(cache.path() / "atrous"));
 }
@@ -159,10 +133,10 @@ TEST_F(Networks, ExecutorsInTwoThreadsDoNotDisturbEachOther) {
   PlanOptions options;
   options.dtype = DType::f16;
   const std::shared_ptr<const Network> shared = network(options);
-  const std::vector<float> alone = run(shared);
+  const std::vector<float> alone = run_often(shared);
   std::vector<float> together[2];
-  std::thread other([&] { together[0] = run(shared); });
-  together[1] = run(shared);
+  std::thread other([&] { together[0] = run_often(shared); });
+  together[1] = run_often(shared);
   other.join();
   EXPECT_EQ(together[0], alone);
   EXPECT_EQ(together[1], alone);
