@@ -179,7 +179,9 @@ void launch(void (*kernel)(Params...), Dim3 grid, Dim3 block, std::size_t shared
         static_cast<Params>(args)...);
     status = cudaGetLastError();
   }
-  if (status != cudaSuccess) launch_error("launching a kernel", cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // or the next launch would find this error too
+  launch_error("launching a kernel", cudaGetErrorString(status));
 }
 
 }  // namespace atrous::cuda

@@ -23,14 +23,20 @@ std::vector<std::string> compiled_backends() { return {"cpu", "cuda"}; }
 
 std::vector<Device> find_devices() {
   std::vector<Device> devices;
-  for (int i = 0; i < cuda::device_count(); ++i) devices.push_back({DeviceKind::cuda, i});
+  for (int i = 0; i < cuda::device_count(); ++i)
+    if (refuse_cuda_device(i).empty()) devices.push_back({DeviceKind::cuda, i});
   devices.push_back({});
   return devices;
 }
 
 std::string why_no_gpu() {
   std::string why;
-  return cuda::device_count(&why) > 0 ? "" : why;
+  const int count = cuda::device_count(&why);
+  for (int i = 0; i < count; ++i) {
+    why = refuse_cuda_device(i);
+    if (why.empty()) break;
+  }
+  return why;
 }
 #else
 std::vector<std::string> compiled_backends() { return {"cpu"}; }

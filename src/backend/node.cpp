@@ -13,9 +13,8 @@ const Constant* NodeDesc::constant(std::string_view wanted) const {
 
 std::shared_ptr<DeviceMemory> WeightCache::get_or_make(const std::string& key, const Make& make) {
   std::lock_guard lock(mutex_);
-  std::shared_ptr<DeviceMemory>& entry = entries_[key];
-  if (!entry) entry = make();
-  return entry;
+  if (const auto found = entries_.find(key); found != entries_.end()) return found->second;
+  return entries_.emplace(key, make()).first->second;
 }
 
 std::size_t WeightCache::bytes() const {

@@ -79,8 +79,10 @@ void Executor::run() {
   if (current_ == nullptr) fail(ErrorCode::internal, "executor: run() before prepare()");
   network_->backend().set_threads(threads_);
   const bool plain = !profiling_ && !network_->options().poison;
-  if (plain && network_->options().record && current_->runs++ == 1)
-    current_->recording = stream_->record([this] { run_steps(); });
+  if (plain && network_->options().record && current_->runs++ == 1) try {
+      current_->recording = stream_->record([this] { run_steps(); });
+    } catch (const Error&) {  // what a device cannot record runs step by step
+    }
   if (plain && current_->recording)
     current_->recording->replay();
   else

@@ -124,7 +124,7 @@ class Planner {
 
   const Implementation* fastest(Step& step, const NodeDesc& desc,
                                 const std::vector<const Implementation*>& accepting) {
-    const std::vector<Tuner::Measured> times = network_.tuner()->measure(desc, accepting, threads_);
+    const std::vector<Tuner::Measured> times = network_.tuner()->measure(desc, accepting);
     for (std::size_t i = 1; i < times.size(); ++i)
       step.refusals.push_back(
           {times[i].implementation, fmt::format("slower here: {:.3f} ms against {:.3f}",

@@ -18,8 +18,13 @@ constexpr int kRounds = 3, kRuns = 10;
 constexpr double kHopeless =
     8;  ///< times the fastest; a single run also waits, which takes long for small ones
 
+TensorDesc one_image(TensorDesc desc) {
+  desc.shape.n = 1;
+  return desc;
+}
+
 std::string describe(const TensorDesc& desc) {
-  return fmt::format("{}p{}a{}{}", to_string(desc.shape), desc.pitch,
+  return fmt::format("{}p{}a{}{}", to_string(one_image(desc).shape), desc.pitch,
                      std::min<std::size_t>(desc.base_alignment, 16), to_string(desc.dtype));
 }
 
@@ -27,7 +32,7 @@ std::string describe(const Padding& p) {
   return p.same ? "same" : fmt::format("{},{},{},{}", p.top, p.left, p.bottom, p.right);
 }
 
-/// The parameters that a shape does not tell, of the operators that have several implementations.
+/// The parameters that the shapes do not tell and a time may depend on.
 std::string describe(const OpParams& params) {
   if (const auto* p = std::get_if<Conv2dParams>(&params))
     return fmt::format("k{}x{}s{}x{}d{}x{}g{}p{}b{}r{}a{}", p->kh, p->kw, p->sh, p->sw, p->dh, p->dw,
@@ -36,6 +41,16 @@ std::string describe(const OpParams& params) {
   if (const auto* p = std::get_if<Pool2dParams>(&params))
     return fmt::format("k{}x{}s{}x{}d{}x{}p{}", p->kh, p->kw, p->sh, p->sw, p->dh, p->dw,
                        describe(p->padding));
+  if (const auto* p = std::get_if<PyramidParams>(&params)) {
+    std::string text = p->sum ? "sum" : "concat";
+    for (const Conv2dParams& branch : p->branches)
+      text += fmt::format(" o{}", branch.oc) + describe(OpParams(branch));
+    return text;
+  }
+  if (const auto* p = std::get_if<FullyConnectedParams>(&params))
+    return fmt::format("b{}a{}", p->has_bias, static_cast<int>(p->activation.kind));
+  if (const auto* p = std::get_if<ResizeParams>(&params))
+    return fmt::format("m{}c{}", static_cast<int>(p->mode), static_cast<int>(p->coordinates));
   return {};
 }
 
@@ -57,10 +72,10 @@ std::uint64_t fnv(std::string_view text) {
 
 }  // namespace
 
-std::string describe_problem(const NodeDesc& node, int threads) {
+std::string describe_problem(const NodeDesc& node) {
   std::string text = std::string(schema_of(node.params).name) + " " + describe(node.params);
   for (const TensorDesc& input : node.inputs) text += " " + describe(input);
-  return text + " > " + describe(node.output) + fmt::format(" t{}", threads);
+  return text + " > " + describe(node.output);
 }
 
 std::filesystem::path cache_folder() {
@@ -78,9 +93,12 @@ Tuner::Tuner(const Backend& backend, const std::filesystem::path& folder) : back
 }
 
 std::vector<Tuner::Measured> Tuner::measure(const NodeDesc& node,
-                                            const std::vector<const Implementation*>& candidates,
-                                            int threads) {
-  const std::string problem = describe_problem(node, threads);
+                                            const std::vector<const Implementation*>& candidates) {
+  std::vector<TensorDesc> inputs;
+  for (const TensorDesc& input : node.inputs) inputs.push_back(one_image(input));
+  const NodeDesc image{node.name,      node.params,    inputs, one_image(node.output),
+                       node.constants, node.allow_tf32};
+  const std::string problem = describe_problem(image);
   std::lock_guard lock(mutex_);
   auto is_known = [&](const std::vector<Measured>& times) {
     return times.size() == candidates.size() &&
@@ -94,7 +112,7 @@ std::vector<Tuner::Measured> Tuner::measure(const NodeDesc& node,
     times.clear();
     double fastest = std::numeric_limits<double>::infinity();
     for (const Implementation* candidate : candidates) {
-      times.push_back({std::string(candidate->name), time_of(node, *candidate, threads, fastest)});
+      times.push_back({std::string(candidate->name), time_of(image, *candidate, fastest)});
       fastest = std::min(fastest, times.back().milliseconds);
     }
     std::stable_sort(times.begin(), times.end(),
@@ -106,10 +124,9 @@ std::vector<Tuner::Measured> Tuner::measure(const NodeDesc& node,
 
 /// Milliseconds a run: the best of a few rounds, each of several runs with one wait at its end; those of a
 /// single run where that is far from `fastest`.
-double Tuner::time_of(const NodeDesc& node, const Implementation& candidate, int threads,
-                      double fastest) const {
+double Tuner::time_of(const NodeDesc& node, const Implementation& candidate, double fastest) const {
   WeightCache cache;
-  PrepareContext context{cache, threads};
+  PrepareContext context{cache};
   const std::unique_ptr<Kernel> kernel = candidate.prepare(node, context);
   const std::unique_ptr<Stream> stream = backend_.make_stream();
   std::vector<std::unique_ptr<DeviceMemory>> memory;

@@ -24,12 +24,12 @@ class Tuner {
     std::string implementation;
     double milliseconds = 0;
   };
-  /// Times of all candidates (two or more that accept the node), the fastest first.
-  std::vector<Measured> measure(const NodeDesc& node, const std::vector<const Implementation*>& candidates,
-                                int threads);
+  /// Times of all candidates (two or more that accept the node) for one image of the batch, so that the
+  /// choice, and with it every bit of a result, is the same for any batch; the fastest first.
+  std::vector<Measured> measure(const NodeDesc& node, const std::vector<const Implementation*>& candidates);
 
  private:
-  double time_of(const NodeDesc& node, const Implementation& candidate, int threads, double fastest) const;
+  double time_of(const NodeDesc& node, const Implementation& candidate, double fastest) const;
   void load();
   void save() const;
 
@@ -39,9 +39,8 @@ class Tuner {
   std::map<std::string, std::vector<Measured>> known_;  ///< by problem
 };
 
-/// What tells one tuning problem from another: operator, parameters, shapes, layout, type and number of
-/// threads.
-std::string describe_problem(const NodeDesc& node, int threads);
+/// What tells one tuning problem from another: operator, parameters, shapes of one image, layout and type.
+std::string describe_problem(const NodeDesc& node);
 
 /// $XDG_CACHE_HOME/atrous or ~/.cache/atrous; empty where neither variable is set.
 std::filesystem::path cache_folder();

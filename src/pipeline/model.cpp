@@ -57,35 +57,33 @@ Device parse_device(std::string_view text) {
 }  // namespace
 
 std::shared_ptr<const Model> Model::open(std::string_view name_or_path, const ModelOptions& options) {
-  ModelConfig config = load_model_config(find_model(name_or_path), search_folders());
+  return open_on(1, name_or_path, options).front();
+}
+
+std::vector<std::shared_ptr<const Model>> Model::open_on(int most, std::string_view name_or_path,
+                                                         const ModelOptions& options) {
+  const ModelConfig config = load_model_config(find_model(name_or_path), search_folders());
   auto on = [&](Device device, std::string note) {
     return std::shared_ptr<const Model>(new Model(config, options, device, std::move(note)));
   };
-  if (options.device != "auto") return on(parse_device(options.device), "");
-  const Device first = find_devices().front();
-  if (first.kind == DeviceKind::cpu) return on(first, why_no_gpu());
-  try {
-    std::shared_ptr<const Model> model = on(first, "");
-    Executor(model->network()).prepare(nominal_input(config.input));  // packs the weights, takes the memory
-    return model;
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::out_of_memory) throw;
-    return on({}, error.message());
-  }
-}
-
-std::vector<std::shared_ptr<const Model>> Model::open_on_all(std::string_view name_or_path,
-                                                             const ModelOptions& options) {
-  std::vector<std::shared_ptr<const Model>> models{open(name_or_path, options)};
-  const bool named = options.device != "auto" && options.device != "cuda";
-  if (named || models.front()->backend().device().kind != DeviceKind::cuda) return models;
-  ModelOptions other = options;
+  const bool any = options.device == "auto";
+  if (!any && options.device != "cuda") return {on(parse_device(options.device), "")};
+  std::vector<std::shared_ptr<const Model>> models;
+  std::string note = why_no_gpu();
   for (const Device& device : find_devices()) {
-    if (device.kind != DeviceKind::cuda || device == models.front()->backend().device()) continue;
-    other.device = to_string(device);
-    models.push_back(open(name_or_path, other));
+    if (device.kind != DeviceKind::cuda || static_cast<int>(models.size()) >= most) continue;
+    try {
+      std::shared_ptr<const Model> model = on(device, "");
+      Executor(model->network()).prepare(nominal_input(config.input));  // packs the weights, takes the memory
+      models.push_back(std::move(model));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::out_of_memory) throw;
+      note = error.message();
+    }
   }
-  return models;
+  if (!models.empty()) return models;
+  if (!any) return {on(parse_device("cuda"), "")};  // says what is wrong with it
+  return {on({}, note)};
 }
 
 Model::Model(ModelConfig config, const ModelOptions& options, Device device, std::string device_note)

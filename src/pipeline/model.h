@@ -24,12 +24,13 @@ class Model {
  public:
   /// `name_or_path`: a name on the model path (config/model_path.h), a path to a YAML, or "" for the embedded
   /// model.
-  /// Device "auto" takes the first GPU where the model fits into its memory, else the CPU; device_note() then
-  /// says why.
+  /// Device "auto" takes the first GPU that works and has the memory, else the CPU; device_note() then says
+  /// why.
   static std::shared_ptr<const Model> open(std::string_view name_or_path, const ModelOptions& options = {});
-  /// Same, once on every GPU where the device is "cuda" or "auto" takes GPUs, for batches of images.
-  static std::vector<std::shared_ptr<const Model>> open_on_all(std::string_view name_or_path,
-                                                               const ModelOptions& options = {});
+  /// Same, once a GPU where the device is "cuda", or "auto" finds any, at most `most` times: for batches of
+  /// images. GPUs that lack the memory are left out.
+  static std::vector<std::shared_ptr<const Model>> open_on(int most, std::string_view name_or_path,
+                                                           const ModelOptions& options = {});
 
   const ModelConfig& config() const { return config_; }
   const LabelSet& labels() const { return config_.labels; }

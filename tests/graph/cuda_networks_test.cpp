@@ -154,7 +154,7 @@ TEST(CudaTuner, MeasuresOnceAndRemembers) {
     if (candidate.refuse(node).empty()) candidates.push_back(&candidate);
   ASSERT_GE(candidates.size(), 2U);
   Tuner tuner(*backend, folder.path());
-  const std::vector<Tuner::Measured> first = tuner.measure(node, candidates, 1);
+  const std::vector<Tuner::Measured> first = tuner.measure(node, candidates);
   ASSERT_EQ(first.size(), candidates.size());
   EXPECT_LE(first.front().milliseconds, first.back().milliseconds);
   auto same = [&](const std::vector<Tuner::Measured>& other) {
@@ -163,11 +163,11 @@ TEST(CudaTuner, MeasuresOnceAndRemembers) {
                         return a.implementation == b.implementation && a.milliseconds == b.milliseconds;
                       });
   };
-  EXPECT_TRUE(same(tuner.measure(node, candidates, 1)));
-  EXPECT_TRUE(same(Tuner(*backend, folder.path()).measure(node, candidates, 1))) << "read back from the file";
+  EXPECT_TRUE(same(tuner.measure(node, candidates)));
+  EXPECT_TRUE(same(Tuner(*backend, folder.path()).measure(node, candidates))) << "read back from the file";
   ASSERT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
   folder.write(std::filesystem::directory_iterator(folder.path())->path().filename().string(), "{broken");
-  EXPECT_EQ(Tuner(*backend, folder.path()).measure(node, candidates, 1).size(), candidates.size());
+  EXPECT_EQ(Tuner(*backend, folder.path()).measure(node, candidates).size(), candidates.size());
 }
 
 }  // namespace

@@ -159,7 +159,7 @@ int segment(Arguments& arguments) {
   const std::vector<InputFile> files =
       from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
   const std::vector<std::shared_ptr<const Model>> models =
-      Model::open_on_all(arguments.model.model, arguments.model.options);
+      Model::open_on(static_cast<int>(files.size()), arguments.model.model, arguments.model.options);
   Segmenter segmenter(models.front(),
                       options);  // options that make no sense fail before anything is said or written
   if (from_stdin && arguments.folder.empty()) return segment_stdin(segmenter);

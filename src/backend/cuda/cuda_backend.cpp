@@ -80,6 +80,14 @@ std::unique_ptr<DeviceMemory> upload_to_device(const void* host, std::size_t byt
   return memory;
 }
 
+std::string refuse_cuda_device(int index) {
+  const cuda::DeviceInfo info = cuda::device_info(index);
+  const bool works = info.major > kOldestMajor || (info.major == kOldestMajor && info.minor >= kOldestMinor);
+  return works ? ""
+               : fmt::format("{} has compute capability {}.{}, the kernels need {}.{}", info.name, info.major,
+                             info.minor, kOldestMajor, kOldestMinor);
+}
+
 std::shared_ptr<const Backend> make_cuda_backend(int index) {
   std::string why;
   const int count = cuda::device_count(&why);
@@ -87,10 +95,8 @@ std::shared_ptr<const Backend> make_cuda_backend(int index) {
   if (index >= count)
     fail(ErrorCode::unsupported, "device 'cuda:{}': there {} only {} CUDA device{}", index,
          count == 1 ? "is" : "are", count, count == 1 ? "" : "s");
-  const cuda::DeviceInfo info = cuda::device_info(index);
-  if (info.major < kOldestMajor || (info.major == kOldestMajor && info.minor < kOldestMinor))
-    fail(ErrorCode::unsupported, "device 'cuda:{}': {} has compute capability {}.{}, the kernels need {}.{}",
-         index, info.name, info.major, info.minor, kOldestMajor, kOldestMinor);
+  if (const std::string refusal = refuse_cuda_device(index); !refusal.empty())
+    fail(ErrorCode::unsupported, "device 'cuda:{}': {}", index, refusal);
   return std::make_shared<CudaBackend>(index);
 }
 

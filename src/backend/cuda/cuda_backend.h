@@ -8,6 +8,9 @@
 
 namespace atrous {
 
+/// Why the kernels do not run on device `index`, which exists; "" where they do.
+std::string refuse_cuda_device(int index);
+
 /// Throws Error{unsupported} where device `index` does not exist or is older than the kernels need.
 std::shared_ptr<const Backend> make_cuda_backend(int index);
 

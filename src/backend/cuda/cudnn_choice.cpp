@@ -95,8 +95,9 @@ Laboratory& laboratory() {
 }  // namespace
 
 Choice choose(const NodeDesc& node, const cuda::Conv2dProblem& problem, Math math) {
-  const std::string key = describe_problem(node, 1) + (math == Math::tf32 ? " tf32" : "");
-  return laboratory().choose(key, problem, math);
+  cuda::Conv2dProblem image = problem;  // the choice must not depend on the batch
+  for (TensorDesc* desc : {&image.in, &image.out, &image.residual}) desc->shape.n = 1;
+  return laboratory().choose(describe_problem(node) + (math == Math::tf32 ? " tf32" : ""), image, math);
 }
 
 }  // namespace atrous::cudnn

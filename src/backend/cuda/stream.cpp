@@ -5,6 +5,7 @@
 
 #include "backend/cuda/cuda_backend.h"
 #include "core/convert.h"
+#include "core/error.h"
 #include "kernels/photo.h"
 
 namespace atrous {
@@ -92,7 +93,10 @@ std::unique_ptr<Recording> CudaStream::record(const std::function<void()>& enque
   try {
     enqueue();
   } catch (...) {
-    cuda::destroy_graph(cuda::end_capture(handle_));
+    try {
+      cuda::destroy_graph(cuda::end_capture(handle_));
+    } catch (const Error&) {  // the first error says more
+    }
     throw;
   }
   return std::make_unique<CudaRecording>(cuda::end_capture(handle_), handle_);
@@ -131,7 +135,9 @@ bool CudaStream::upsample_labels(const LogitsView& logits, const PhotoSampling& 
 
 bool CudaStream::upsample_scores(const LogitsView& logits, const PhotoSampling& photo, bool softmax,
                                  float* scores) {
-  const DType dtype = logits.dtype == DType::f32 ? DType::f32 : DType::f16;
+  // a bf16 score may be larger than f16 holds; a probability is not
+  const DType dtype =
+      logits.dtype == DType::f16 || (logits.dtype == DType::bf16 && softmax) ? DType::f16 : DType::f32;
   const std::size_t count = photo_pixels(photo) * static_cast<std::size_t>(logits.classes),
                     bytes = kFlagBytes + count * size_of(dtype);
   auto* memory = static_cast<std::byte*>(scratch_.at_least(bytes));

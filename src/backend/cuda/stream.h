@@ -27,7 +27,7 @@ class GrowingMemory {
 };
 
 /// A CUDA stream with pinned memory to cross the bus and device memory for what stands before and after the
-/// network. Only 8-bit pixels go up; labels, or scores in half precision where the logits are, come down.
+/// network. Only 8-bit pixels go up; labels, or scores in half precision where that holds them, come down.
 class CudaStream : public Stream {
  public:
   explicit CudaStream(int device);
