@@ -70,7 +70,7 @@ typedef struct atrous_image {
   const uint8_t* pixels;
   int32_t width, height; /* in pixels, at least 1 */
   ptrdiff_t stride;      /* bytes from row to row, at least width x channels; 0: exactly that */
-  atrous_pixel_format format;
+  int32_t format;        /* an atrous_pixel_format */
 } atrous_image;
 
 ATROUS_API const char* atrous_version(void);

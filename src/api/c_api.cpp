@@ -92,11 +92,10 @@ struct Layout {
   int channels, red, green, blue;
 };
 
-Layout layout_of(atrous_pixel_format format) {
+Layout layout_of(std::int32_t format) {
   constexpr Layout kLayouts[] = {{3, 0, 1, 2}, {3, 2, 1, 0}, {4, 0, 1, 2}, {4, 2, 1, 0}, {1, 0, 0, 0}};
   const auto index = static_cast<std::size_t>(format);
-  if (index >= std::size(kLayouts))
-    fail(ErrorCode::invalid_argument, "image: {} is no pixel format", static_cast<int>(format));
+  if (index >= std::size(kLayouts)) fail(ErrorCode::invalid_argument, "image: {} is no pixel format", format);
   return kLayouts[index];
 }
 

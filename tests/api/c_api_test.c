@@ -103,7 +103,7 @@ static void test_formats(atrous_session* session) {
   EXPECT(atrous_segment(session, &bad, &result) == ATROUS_INVALID_ARGUMENT && result == NULL);
   bad.stride = 0, bad.width = 0;
   EXPECT(atrous_segment(session, &bad, &result) == ATROUS_INVALID_ARGUMENT);
-  bad.width = kWidth, bad.format = (atrous_pixel_format)77;
+  bad.width = kWidth, bad.format = 77;
   EXPECT(atrous_segment(session, &bad, &result) == ATROUS_INVALID_ARGUMENT);
   bad.format = ATROUS_RGB, bad.pixels = NULL;
   EXPECT(atrous_segment(session, &bad, &result) == ATROUS_INVALID_ARGUMENT);
