@@ -290,7 +290,7 @@ class Cli(Program):
         self.assert_refused("eval", "masks", "missing", naming="missing")
 
     def test_inspect_and_bench(self):
-        plan = self.run_atrous("inspect", "deeplabv3_resnet50", "--plan").stdout.decode()
+        plan = self.run_atrous("inspect", "deeplabv3_resnet50", "--plan", "--size", "65").stdout.decode()
         self.assertIn("layer4", plan)
         self.assertIn("39.6", self.run_atrous("inspect", "deeplabv3_resnet50").stdout.decode())
         json.loads(self.run_atrous("inspect", "clothing-lite0", "--json").stdout)
