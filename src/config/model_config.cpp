@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config/modules.h"
+#include "config/output_stride.h"
 #include "config/yaml.h"
 #include "core/error.h"
 
@@ -103,6 +104,19 @@ bool choice(Fields& fields, std::string_view key, std::string_view usual, std::s
   return given == other;
 }
 
+/// The config's output stride, or the one asked for instead; none where the config leaves strides as written.
+std::optional<int> read_output_stride(Fields& fields, std::optional<int> wanted) {
+  const Value* given = fields.find("output_stride");
+  if (given == nullptr) {
+    if (wanted) fields.complain("this model has no 'output_stride' that could be changed");
+    return std::nullopt;
+  }
+  const auto stride = wanted ? std::optional<std::int64_t>(*wanted) : parse_integer(given->scalar);
+  if (!stride || (*stride != 8 && *stride != 16 && *stride != 32))
+    fields.complain("'output_stride' must be 8, 16 or 32", given);
+  return static_cast<int>(*stride);
+}
+
 BlockLibrary read_blocks(Fields& model, const Folders& folders) {
   BlockLibrary library;
   for (const std::string& name : model.texts("use"))
@@ -113,7 +127,7 @@ BlockLibrary read_blocks(Fields& model, const Folders& folders) {
 
 }  // namespace
 
-ModelConfig load_model_config(const fs::path& file, const Folders& search) {
+ModelConfig load_model_config(const fs::path& file, const Folders& search, const ConfigOptions& options) {
   Folders folders{file.has_parent_path() ? file.parent_path() : fs::path(".")};
   folders.insert(folders.end(), search.begin(), search.end());
   const Value document = load_yaml(file);
@@ -127,13 +141,18 @@ ModelConfig load_model_config(const fs::path& file, const Folders& search) {
   config.input = read_input(fields.require("input"));
   config.weights_name = fields.text("weights", "");
   if (!config.weights_name.empty()) config.weights = find_file(config.weights_name, folders);
+  config.output_stride = read_output_stride(fields, options.output_stride);
   const BlockLibrary library = read_blocks(fields, folders);
-  const Value none = Value::map({});
-  const Value* parameters = fields.find("parameters");
-  Expansion expansion = expand_network(fields.require("network"), fields.text("output", ""),
-                                       parameters != nullptr ? *parameters : none, library);
+  Value parameters = Value::map({});
+  if (config.output_stride)
+    parameters.fields.emplace_back("output_stride", Value::text(std::to_string(*config.output_stride)));
+  if (const Value* given = fields.find("parameters"))
+    parameters.fields.insert(parameters.fields.end(), given->fields.begin(), given->fields.end());
+  Expansion expansion =
+      expand_network(fields.require("network"), fields.text("output", ""), parameters, library);
   config.nodes = std::move(expansion.nodes);
   config.output = std::move(expansion.output);
+  if (config.output_stride) apply_output_stride(config.nodes, *config.output_stride, "backbone.");
   config.align_corners = choice(fields, "resize", "half_pixel", "align_corners");
   config.fusion = choice(fields, "fusion", "mean", "max") ? Fusion::max : Fusion::mean;
   if (const Value* refine = fields.find("refine")) config.refine = read_refine(*refine);

@@ -66,17 +66,24 @@ struct ModelConfig {
   std::string weights_name;  ///< as the config says; "" where it names none
   LabelSet labels;
   InputSpec input;
-  std::vector<NodeSpec> nodes;  ///< in an order that respects inputs
-  std::string output;           ///< the node whose value is the logits [n, h, w, classes]
-  bool align_corners = false;   ///< how logits are brought to the photo's size (TensorFlow's DeepLab: true)
+  std::vector<NodeSpec> nodes;       ///< in an order that respects inputs
+  std::string output;                ///< the node whose value is the logits [n, h, w, classes]
+  std::optional<int> output_stride;  ///< of the nodes in `backbone`; none: strides are as written
+  bool align_corners = false;  ///< how logits are brought to the photo's size (TensorFlow's DeepLab: true)
   Fusion fusion = Fusion::mean;
   RefineSpec refine;
   std::vector<std::pair<std::string, double>> accuracy;  ///< measured figures, e.g. {"mean_f1", 0.56}
 };
 
+/// What a caller may ask to have otherwise than the YAML says.
+struct ConfigOptions {
+  std::optional<int> output_stride;  ///< 8, 16 or 32; an error for a model that has no `output_stride`
+};
+
 /// Reads a model's YAML. `search` is where label sets, blocks and weights are looked up after the YAML's own
 /// folder. Throws Error{bad_config | not_found | bad_file}, "file:line: ..." wherever a place is known.
 ModelConfig load_model_config(const std::filesystem::path& file,
-                              const std::vector<std::filesystem::path>& search);
+                              const std::vector<std::filesystem::path>& search,
+                              const ConfigOptions& options = {});
 
 }  // namespace atrous

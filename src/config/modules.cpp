@@ -55,7 +55,8 @@ Value substitute(const Value& value, const Parameters& parameters) {
 
 /// One list of nodes being expanded: what its names mean.
 struct Scope {
-  std::string prefix;  ///< "" or "backbone.layer1."
+  std::string prefix;   ///< "" or "backbone.layer1."
+  std::string weights;  ///< the same for the names of weights; differs where a node says `weights`
   Parameters parameters;
   std::map<std::string, std::string, std::less<>> inputs;  ///< name inside -> full path of the value
 };
@@ -113,10 +114,18 @@ class Expander {
     const std::vector<std::string> inputs = inputs_of(node, previous, scope);
     std::string output = inputs.front();
     if (is_wanted(node, scope))
-      output = node.find("repeat") != nullptr ? expand_repeat(node, path, inputs, scope)
-                                              : expand_one(node, path, inputs, scope);
+      output = node.find("repeat") != nullptr
+                   ? expand_repeat(node, path, inputs, scope)
+                   : expand_one(node, path, weights_of(node, scope), inputs, scope);
     values_[path] = output;
     return output;
+  }
+
+  /// Prefix of the tensors of a node or block: as it says, else its name within the list's.
+  static std::string weights_of(const Value& node, const Scope& scope) {
+    const Value* given = node.find("weights");
+    return given != nullptr ? substitute(*given, scope.parameters).scalar
+                            : scope.weights + node.find("name")->scalar;
   }
 
   static bool is_wanted(const Value& node, const Scope& scope) {
@@ -162,14 +171,15 @@ class Expander {
       if (first != nullptr && i == 0)
         for (const auto& [key, value] : first->fields) set(key, value);
       const std::string unit = path + "." + std::to_string(i);
-      inputs.front() = expand_one(copy, unit, inputs, inner);
+      inputs.front() =
+          expand_one(copy, unit, weights_of(node, scope) + "." + std::to_string(i), inputs, inner);
       values_[unit] = inputs.front();
     }
     return inputs.front();
   }
 
-  std::string expand_one(const Value& node, const std::string& path, const std::vector<std::string>& inputs,
-                         const Scope& scope) {
+  std::string expand_one(const Value& node, const std::string& path, const std::string& weights,
+                         const std::vector<std::string>& inputs, const Scope& scope) {
     const Value* op = node.find("op");
     const Value* block = node.find("block");
     if ((op == nullptr) == (block == nullptr))
@@ -178,12 +188,11 @@ class Expander {
     rest.where = node.where;
     for (const auto& [key, value] : node.fields)
       if (!is_structure(key)) rest.fields.emplace_back(key, substitute(value, scope.parameters));
-    if (block != nullptr) return expand_block(substitute(*block, scope.parameters), rest, path, inputs);
+    if (block != nullptr)
+      return expand_block(substitute(*block, scope.parameters), rest, path, weights, inputs);
     if (result_.size() >= kMostNodes)
       complain(node, fmt::format("the network has more than {} nodes", kMostNodes));
-    const Value* weights = node.find("weights");
-    result_.push_back({path, substitute(*op, scope.parameters).scalar, inputs, std::move(rest),
-                       weights != nullptr ? substitute(*weights, scope.parameters).scalar : path});
+    result_.push_back({path, substitute(*op, scope.parameters).scalar, inputs, std::move(rest), weights});
     return path;
   }
 
@@ -194,7 +203,7 @@ class Expander {
   }
 
   std::string expand_block(const Value& name, const Value& arguments, const std::string& path,
-                           const std::vector<std::string>& inputs) {
+                           const std::string& weights, const std::vector<std::string>& inputs) {
     const auto found = library_.find(name.scalar);
     if (found == library_.end()) {
       std::vector<std::string> names;
@@ -213,7 +222,7 @@ class Expander {
     }
     const Value& definition = found->second.definition;
     Fields fields(definition, "block '" + name.scalar + "'");
-    Scope scope{path + ".", {}, {{"input", inputs.front()}}};
+    Scope scope{path + ".", weights + ".", {}, {{"input", inputs.front()}}};
     const std::vector<std::string> extra = fields.texts("inputs");
     if (extra.size() + 1 != inputs.size())
       complain(arguments, fmt::format("block '{}' takes {} inputs, not {}", name.scalar, extra.size() + 1,
@@ -266,7 +275,7 @@ void add_blocks(BlockLibrary& library, const Value& blocks) {
 Expansion expand_network(const Value& nodes, const std::string& output, const Value& parameters,
                          const BlockLibrary& library) {
   Expander expander(library);
-  Scope scope{"", {}, {{"input", "input"}}};
+  Scope scope{"", "", {}, {{"input", "input"}}};
   for (const auto& [name, value] : parameters.fields)
     scope.parameters[name] = substitute(value, scope.parameters);
   Expansion expansion;

@@ -106,6 +106,8 @@ struct ResizeParams {
   int oh = 0, ow = 0;
   float scale_h = 0, scale_w = 0;
   bool like = false;
+  int shrink = 0,
+      zoom = 0;  ///< 0: not given; else o = ((i - 1) / shrink) * zoom + 1 (whole), as Caffe's Interp
 };
 
 struct PadParams {

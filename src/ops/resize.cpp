@@ -22,8 +22,13 @@ OpParams parse(std::string_view, Fields& fields) {
       coordinates == "half_pixel" ? ResizeCoordinates::half_pixel : ResizeCoordinates::align_corners;
   p.like = fields.boolean("like", false);
   const std::vector<double> scale = fields.numbers("scale");
-  if (int given = (p.like ? 1 : 0) + (fields.has("size") ? 1 : 0) + (scale.empty() ? 0 : 1); given != 1)
-    fields.complain("needs exactly one of 'size', 'scale' and 'like'");
+  const bool interp = fields.has("shrink") || fields.has("zoom");
+  if ((p.like ? 1 : 0) + (fields.has("size") ? 1 : 0) + (scale.empty() ? 0 : 1) + (interp ? 1 : 0) != 1)
+    fields.complain("needs exactly one of 'size', 'scale', 'like', and 'shrink' or 'zoom'");
+  if (interp) {
+    p.shrink = static_cast<int>(fields.integer_in("shrink", 1, 1024, 1));
+    p.zoom = static_cast<int>(fields.integer_in("zoom", 1, 1024, 1));
+  }
   if (!scale.empty()) {
     p.scale_h = static_cast<float>(scale.front()), p.scale_w = static_cast<float>(scale.back());
     if (scale.size() > 2 || p.scale_h < 1.0F / 1024 || p.scale_w < 1.0F / 1024 || p.scale_h > 1024 ||
@@ -45,6 +50,8 @@ Shape infer_shape(const OpParams& params, std::span<const Shape> inputs) {
          "'like: true' takes two inputs (what to resize, and what to resize it like), without it one");
   if (p.like) return {in.n, inputs[1].h, inputs[1].w, in.c};
   if (p.oh > 0) return {in.n, p.oh, p.ow, in.c};
+  if (p.shrink > 0)
+    return {in.n, (in.h - 1) / p.shrink * p.zoom + 1, (in.w - 1) / p.shrink * p.zoom + 1, in.c};
   return {in.n, static_cast<std::int64_t>(std::floor(static_cast<double>(in.h) * p.scale_h)),
           static_cast<std::int64_t>(std::floor(static_cast<double>(in.w) * p.scale_w)), in.c};
 }

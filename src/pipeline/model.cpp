@@ -2,6 +2,7 @@
 #include "pipeline/model.h"
 
 #include <algorithm>
+#include <set>
 
 #include "config/model_path.h"
 #include "config/safetensors.h"
@@ -62,7 +63,8 @@ std::shared_ptr<const Model> Model::open(std::string_view name_or_path, const Mo
 
 std::vector<std::shared_ptr<const Model>> Model::open_on(int most, std::string_view name_or_path,
                                                          const ModelOptions& options) {
-  const ModelConfig config = load_model_config(find_model(name_or_path), search_folders());
+  const ModelConfig config =
+      load_model_config(find_model(name_or_path), search_folders(), {options.output_stride});
   auto on = [&](Device device, std::string note) {
     return std::shared_ptr<const Model>(new Model(config, options, device, std::move(note)));
   };
@@ -97,9 +99,11 @@ Model::Model(ModelConfig config, const ModelOptions& options, Device device, std
   random_weights_ = config_.weights.empty();
   const Shape nominal = nominal_input(config_.input);
   const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights);
+  std::set<std::string_view> counted;  // nodes may share weights
   for (const Node& node : graph.nodes())
     for (const Constant& constant : node.constants)
-      if (!constant.name.starts_with("running_")) parameters_ += constant.tensor.elements();
+      if (!constant.name.starts_with("running_") && counted.insert(constant.tensor.name).second)
+        parameters_ += constant.tensor.elements();
   const Shape output = infer_shapes(graph, nominal)[static_cast<std::size_t>(graph.outputs()[0])];
   if (output.c != config_.labels.size())
     fail(ErrorCode::bad_config, "{}: the network makes {} classes but its label set '{}' has {}",

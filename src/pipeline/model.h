@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,8 @@ struct ModelOptions {
   std::string precision =
       "auto";  ///< auto | fp32 | tf32 | fp16 | bf16 | int8; what the device cannot do is Error{unsupported}
   bool tune = true;  ///< on a GPU: implementations chosen by measuring, remembered in the user's cache
-  bool random_weights = false;  ///< where the weights file is missing (bench, inspect)
+  std::optional<int> output_stride;  ///< 8, 16 or 32 in place of the config's
+  bool random_weights = false;       ///< where the weights file is missing (bench, inspect)
 };
 
 /// A model ready to run: config, graph, device and packed weights. Immutable; share it between threads.

@@ -55,6 +55,9 @@ TEST(Resize, All) {
   expect_case({"factor",
                ResizeParams{ResizeMode::bilinear, ResizeCoordinates::half_pixel, 0, 0, 2.5F, 0.5F},
                {{1, 8, 8, 3}}});
+  ResizeParams interp{ResizeMode::bilinear, ResizeCoordinates::align_corners};
+  interp.shrink = 4, interp.zoom = 3;  // 33 -> 9 -> 25, 22 -> 6 -> 16
+  expect_case({"shrink and zoom", interp, {{1, 33, 22, 3}}});
   ResizeParams like;
   like.like = true;
   expect_case({"like", like, {{1, 4, 5, 3}, {1, 9, 7, 2}}});
