@@ -143,7 +143,7 @@ ModelConfig load_model_config(const fs::path& file, const Folders& search, const
   if (!config.weights_name.empty()) config.weights = find_file(config.weights_name, folders);
   config.output_stride = read_output_stride(fields, options.output_stride);
   const BlockLibrary library = read_blocks(fields, folders);
-  Value parameters = Value::map({});
+  Value parameters = Value::map({{"classes", Value::text(std::to_string(config.labels.size()))}});
   if (config.output_stride)
     parameters.fields.emplace_back("output_stride", Value::text(std::to_string(*config.output_stride)));
   if (const Value* given = fields.find("parameters"))

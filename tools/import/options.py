@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 
-from model_writer import write_model
 from refusal import Refusal
 
 
@@ -57,6 +56,10 @@ def make_parser(description, model):
     return parser
 
 
+def name_of(options):
+    return options.name or model_name(os.path.splitext(os.path.basename(options.model))[0])
+
+
 def input_map(options, extent, scale=None, mean=None):
     """The config's `input`: stretched to `extent` (h, w); `scale` and `mean` are what the model itself says."""
     size = extent[0] if extent[0] == extent[1] else list(extent)
@@ -66,7 +69,7 @@ def input_map(options, extent, scale=None, mean=None):
 
 
 def labels(options, classes):
-    """The config's `labels`, and files to write beside it."""
+    """The config's `labels`, and files to write beside it. `classes`: how many there must be; None: not known."""
     given = options.labels
     if given is None:
         return classes, {}
@@ -80,23 +83,22 @@ def labels(options, classes):
         stem = os.path.splitext(os.path.basename(given))[0]
         return stem, {f"labels/{stem}.yaml": content}
     names = [line.strip() for line in content.decode("utf-8", "replace").splitlines() if line.strip()]
-    if len(names) != classes:
+    if classes is not None and len(names) != classes:
         raise Refusal(f"--labels {given}: {len(names)} names for the {classes} channels of the network's output")
     return {"classes": names}, {}
 
 
 def run_importer(parser, convert):
-    """The whole program: `convert` takes the options and returns write_model's arguments behind the folder.
+    """The whole program: `convert` takes the options, writes the model and returns its config's path, which is printed.
 
-    Prints the config's path. Anything that goes wrong is one line on stderr and exit status 2.
+    Anything that goes wrong is one line on stderr and exit status 2.
     """
     place = ""
     try:
         options = parser.parse_args()
         place = f"{options.model}: "
-        options.name = options.name or model_name(os.path.splitext(os.path.basename(options.model))[0])
         with np.errstate(all="ignore"):  # values are checked where they matter
-            print(write_model(options.output, *convert(options)))
+            print(convert(options))
     except OSError as error:
         where = error.filename if error.filename is not None else options.model
         sys.exit(fail(f"{where}: {error.strerror}"))

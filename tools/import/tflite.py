@@ -3,7 +3,8 @@
 """Makes a config and weights from a TensorFlow Lite model. Needs NumPy; README.md says what it understands."""
 import os
 
-from options import input_map, labels, make_parser, run_importer
+from model_writer import write_model
+from options import input_map, labels, make_parser, name_of, run_importer
 from refusal import Refusal
 from tflite_model import read_model
 from tflite_nodes import translate
@@ -35,12 +36,12 @@ def convert(options):
     nodes = translate(model)
     classes = model.tensors[model.output].shape[3]
     label_key, files = labels(options, classes)
-    head = {"name": options.name,
+    head = {"name": name_of(options),
             "description": f"imported from {os.path.basename(options.model)} by tools/import/tflite.py",
             "labels": label_key, "weights": None,   # filled in by the writer
             "input": input_map(options, image.extent, *pixel_range(image)),
             "resize": model.resize if model.resize != "half_pixel" else None}
-    return head, nodes, files
+    return write_model(options.output, head, nodes, files)
 
 
 if __name__ == "__main__":
