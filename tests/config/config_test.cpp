@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 
 #include "config/expression.h"
 #include "config/model_path.h"
@@ -166,6 +167,25 @@ TEST(ShippedConfigs, BuildAtTheirNominalSize) {
     const Graph graph = build_graph(config.nodes, config.output, input, test::ZeroWeights());
     const std::vector<Shape> shapes = infer_shapes(graph, input);
     EXPECT_EQ(shapes[static_cast<std::size_t>(graph.outputs()[0])].c, config.labels.size()) << file;
+  }
+}
+
+TEST(ShippedConfigs, LabelSetsParse) {
+  const std::map<std::string, int> sizes{{"voc", 21},
+                                         {"cityscapes", 19},
+                                         {"ade20k", 150},
+                                         {"coco-stuff", 171},
+                                         {"pascal-context", 60},
+                                         {"pascal-person-part", 7},
+                                         {"lip", 20},
+                                         {"atr", 18},
+                                         {"camvid", 11},
+                                         {"clothing", 14}};
+  for (const auto& [name, size] : sizes) {
+    const LabelSet set = parse_labels(
+        load_yaml(std::filesystem::path(ATROUS_TEST_SOURCE_DIR) / "configs/labels" / (name + ".yaml")));
+    EXPECT_EQ(set.size(), size) << name;
+    EXPECT_EQ(set.name, name);
   }
 }
 
