@@ -41,7 +41,8 @@ class Parser(argparse.ArgumentParser):
         raise Refusal(f"{message} (see --help)")
 
 
-def make_parser(description, model):
+def make_parser(description, model, mean="0", scale="1/255", color="rgb"):
+    """`mean`, `scale`, `color`: what is assumed unless it is given; only `color` is set, the others are for the help."""
     parser = Parser(description=description)
     parser.add_argument("model", metavar=model)
     parser.add_argument("-o", "--output", metavar="DIR", required=True,
@@ -49,15 +50,16 @@ def make_parser(description, model):
     parser.add_argument("--name", type=model_name, help="of the model; default: the file's stem")
     parser.add_argument("--labels", metavar="SET|FILE",
                         help="a label set, a file of one, or a text file with a name a line; default: numbered classes")
-    parser.add_argument("--mean", type=triple, metavar="R,G,B", help="value = (pixel*scale - mean)/std; default 0")
+    parser.add_argument("--mean", type=triple, metavar="R,G,B", help=f"value = (pixel*scale - mean)/std, in the order of --color; default {mean}")
     parser.add_argument("--std", type=triple, metavar="R,G,B", help="default 1")
-    parser.add_argument("--scale", type=fraction, metavar="S", help="default 1/255")
-    parser.add_argument("--color", choices=("rgb", "bgr"), default="rgb")
+    parser.add_argument("--scale", type=fraction, metavar="S", help=f"default {scale}")
+    parser.add_argument("--color", choices=("rgb", "bgr"), default=color, help=f"default {color}")
     return parser
 
 
-def name_of(options):
-    return options.name or model_name(os.path.splitext(os.path.basename(options.model))[0])
+def name_of(options, file=None):
+    """`file`: the one whose stem is the default, if not the model."""
+    return options.name or model_name(os.path.splitext(os.path.basename(file or options.model))[0])
 
 
 def input_map(options, extent, scale=None, mean=None):
@@ -105,7 +107,8 @@ def run_importer(parser, convert):
     except MemoryError:
         sys.exit(fail(f"{place}there is not enough memory for it"))
     except (ValueError, argparse.ArgumentTypeError) as error:
-        sys.exit(fail(f"{place}{error}"))
+        elsewhere = getattr(error, "place", None)
+        sys.exit(fail(f"{elsewhere}: {error}" if elsewhere else f"{place}{error}"))
 
 
 def fail(message):

@@ -3,4 +3,8 @@
 
 
 class Refusal(ValueError):
-    """Why a model cannot be imported: one line, which names the place."""
+    """Why a model cannot be imported: one line. `place`: the file, or FILE:LINE, where it is not the model itself."""
+
+    def __init__(self, reason, place=None):
+        super().__init__(reason)
+        self.place = place
