@@ -11,17 +11,26 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = 77    # the exit status that ctest shows as "Skipped"
 
 
-def run_tflite(*words):
-    return subprocess.run([sys.executable, SOURCE / "tools/import/tflite.py", *map(str, words)], capture_output=True,
+def run_importer(script, *words):
+    return subprocess.run([sys.executable, SOURCE / "tools/import" / script, *map(str, words)], capture_output=True,
                           text=True, timeout=120)
+
+
+def import_model(script, *words):
+    """The config's path."""
+    done = run_importer(script, *words)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return pathlib.Path(done.stdout.strip())
+
+
+def run_tflite(*words):
+    return run_importer("tflite.py", *words)
 
 
 def import_tflite(model, folder, *words):
     """The config's path."""
-    done = run_tflite(model, "-o", folder, *words)
-    if done.returncode != 0:
-        raise AssertionError(done.stderr)
-    return pathlib.Path(done.stdout.strip())
+    return import_model("tflite.py", model, "-o", folder, *words)
 
 
 def network_scores(program, config, pixels, folder):
