@@ -25,6 +25,11 @@ struct Image {
   ImageView view() const { return {rgb.data(), width, height, std::ptrdiff_t{3} * width}; }
 };
 
+/// A rectangle of a photo, in pixels: (x, y) is its top left corner, pixel (i, j) covers [i, i+1) x [j, j+1).
+struct PhotoBox {
+  double x = 0, y = 0, width = 0, height = 0;
+};
+
 /// The network's input value of every 8-bit level, by channel of the input: value = (level * scale - mean) /
 /// std.
 struct PixelTable {
