@@ -23,6 +23,7 @@ namespace {
 struct Job {
   std::size_t index = 0;
   Image photo;
+  std::vector<Crop> crops;
   SegmentResult result;
   std::string error;
 };
@@ -80,10 +81,12 @@ class Batch {
   void decode_all() {
     for (std::size_t i = 0; i < inputs_.size() && !stop_.stop_requested() && !failed_fast_; ++i) {
       in_flight_.acquire();
-      Job job{i, {}, {}, {}};
+      Job job{i, {}, {}, {}, {}};
       Stopwatch watch;
       guarded(job, [&] { job.photo = load_image(inputs_[i].file); });
       job.result.times.decode = watch.lap();
+      guarded(job, [&] { job.crops = choose_crops(job.photo.view(), inputs_[i].boxes, options_.crops); });
+      job.result.times.detect = watch.lap();
       decoded_.push(std::move(job));
     }
     decoded_.close();
@@ -99,25 +102,28 @@ class Batch {
   }
 
   /// Together where that works; one by one where it does not, so that a failure has its own image.
-  static void segment_group(Segmenter& segmenter, std::vector<Job>& jobs) {
+  void segment_group(Segmenter& segmenter, std::vector<Job>& jobs) const {
     std::vector<Job*> good;
+    std::vector<CroppedPhoto> photos;
     for (Job& job : jobs)
-      if (job.error.empty()) good.push_back(&job);
-    auto take = [](Job& job, SegmentResult result) {
-      result.times.decode = job.result.times.decode;
-      job.result = std::move(result);
+      if (job.error.empty()) good.push_back(&job), photos.push_back({job.photo.view(), job.crops});
+    auto run = [&](std::size_t first, std::size_t count) {
+      std::vector<SegmentResult> results =
+          segment_crops(segmenter, std::span(photos).subspan(first, count), options_.batch);
+      for (std::size_t i = 0; i < count; ++i) {
+        Job& job = *good[first + i];
+        results[i].times.decode = job.result.times.decode;
+        results[i].times.detect = job.result.times.detect;
+        job.result = std::move(results[i]);
+      }
     };
     if (good.size() > 1) {
-      std::vector<ImageView> views;
-      for (const Job* job : good) views.push_back(job->photo.view());
       try {
-        std::vector<SegmentResult> results = segmenter.run(views);
-        for (std::size_t i = 0; i < good.size(); ++i) take(*good[i], std::move(results[i]));
-        return;
+        return run(0, good.size());
       } catch (const std::exception&) {
       }
     }
-    for (Job* job : good) guarded(*job, [&] { take(*job, segmenter.run(job->photo.view())); });
+    for (std::size_t i = 0; i < good.size(); ++i) guarded(*good[i], [&] { run(i, 1); });
   }
 
   void encode_all() {
@@ -154,7 +160,7 @@ class Batch {
     const std::string file = inputs_[job.index].file.string(), shown = one_line(file);
     if (!job.error.empty() && job.error.find(shown) == std::string::npos)
       job.error = shown + ": " + job.error;
-    ImageOutcome outcome{file, job.error, job.photo.width, job.photo.height, {}, job.result.times};
+    ImageOutcome outcome{file, job.error, job.photo.width, job.photo.height, {}, job.crops, job.result.times};
     if (job.error.empty()) outcome.pixels = count_pixels(job.result.labels);
     ++(job.error.empty() ? summary_.done : summary_.failed);
     if (!job.error.empty() && options_.fail_fast) failed_fast_ = true;

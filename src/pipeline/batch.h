@@ -6,8 +6,8 @@
 #include <stop_token>
 #include <vector>
 
+#include "pipeline/crops.h"
 #include "pipeline/inputs.h"
-#include "pipeline/segmenter.h"
 
 namespace atrous {
 
@@ -22,8 +22,9 @@ struct BatchOptions {
   /// Images (groups of `batch`) in the network at the same time, at least one a device; they share the
   /// threads.
   int workers = 1;
-  int batch = 1;           ///< images a run of the network
+  int batch = 1;           ///< images, or crops of them, a run of the network
   bool fail_fast = false;  ///< stop after the first failure
+  CropOptions crops;       ///< what becomes of the inputs' boxes
 };
 
 /// What became of one image.
@@ -32,6 +33,7 @@ struct ImageOutcome {
   std::string error;  ///< "" = done
   int width = 0, height = 0;
   std::vector<std::int64_t> pixels;  ///< of each id
+  std::vector<Crop> crops;           ///< what went through the network; none: the whole photo
   StageTimes times;
 };
 

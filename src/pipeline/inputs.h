@@ -5,12 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "core/image.h"
+
 namespace atrous {
 
 /// An image to work on, and the path of its outputs relative to the output folder, without extension.
 struct InputFile {
   std::filesystem::path file;
   std::filesystem::path stem;
+  std::vector<PhotoBox> boxes = {};  ///< of the people to look at; none: the whole photo
 };
 
 /// Images, folders (their sub-folders too with `recurse`; sub-folders are kept in the stem), globs (* ? [])

@@ -25,7 +25,8 @@ struct SegmentOptions {
 
 /// Milliseconds spent on one photo.
 struct StageTimes {
-  double decode = 0, preprocess = 0, network = 0, upsample = 0, crf = 0, superpixels = 0, encode = 0;
+  double decode = 0, detect = 0, preprocess = 0, network = 0, upsample = 0, crf = 0, superpixels = 0,
+         encode = 0;
 };
 
 struct SegmentResult {

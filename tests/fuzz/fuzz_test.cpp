@@ -19,6 +19,7 @@
 #include "core/files.h"
 #include "image/codec.h"
 #include "image/npy.h"
+#include "pipeline/box_list.h"
 #include "refine/crf_params.h"
 #include "support/mutate.h"
 #include "support/temp_folder.h"
@@ -106,6 +107,12 @@ std::map<std::string, Target> targets() {
         {"deeplab-v1,iterations=3,bilateral_sxy=40.5,normalization=after"},
         ",=.-09en",
         2000}},
+      {"boxes",
+       {"boxes",
+        [](const fs::path& f) { load_boxes(f); },
+        {"file,x,y,w,h\n# people\na.png,1,2,30,40\n\"b, \"\"c\"\".png\",-1.5,0,1e2,3\r\n"},
+        ",.-09e#\"\n",
+        2000}},
   };
 }
 
@@ -154,7 +161,7 @@ TEST_P(Fuzz, SurvivesMutations) {
 
 INSTANTIATE_TEST_SUITE_P(Parsers, Fuzz,
                          testing::Values("config", "network", "labels", "safetensors", "npy", "mask", "image",
-                                         "crf"),
+                                         "crf", "boxes"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "crop_options.h"
 #include "image/codec.h"
 #include "image/npy.h"
 #include "image/overlay.h"
@@ -23,6 +24,7 @@ struct Arguments {
   std::string folder, save = "mask";
   ModelArguments model;
   SegmentArguments segment;
+  CropArguments crops;
   BatchOptions batch;
   bool recurse = false, json = false, quiet = false;
 };
@@ -45,7 +47,7 @@ std::string bytes_as_text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-Json describe(const ImageOutcome& outcome, const LabelSet& labels) {
+Json describe(const ImageOutcome& outcome, const LabelSet& labels, bool detect) {
   const StageTimes& t = outcome.times;
   auto rounded = [](double ms) { return std::round(ms * 100) / 100; };
   Json pixels = Json::object();
@@ -54,16 +56,14 @@ Json describe(const ImageOutcome& outcome, const LabelSet& labels) {
   Json line{{"file", outcome.file.string()},
             {"status", outcome.error.empty() ? "ok" : "failed"},
             {"width", outcome.width},
-            {"height", outcome.height},
-            {"ms",
-             {{"decode", rounded(t.decode)},
-              {"preprocess", rounded(t.preprocess)},
-              {"network", rounded(t.network)},
-              {"upsample", rounded(t.upsample)},
-              {"crf", rounded(t.crf)},
-              {"superpixels", rounded(t.superpixels)},
-              {"encode", rounded(t.encode)}}},
-            {"pixels", pixels}};
+            {"height", outcome.height}};
+  if (detect && outcome.error.empty()) line["people"] = outcome.crops.size();
+  for (const Crop& crop : outcome.crops) line["boxes"].push_back({crop.x, crop.y, crop.width, crop.height});
+  line["ms"] = {{"decode", rounded(t.decode)},           {"detect", rounded(t.detect)},
+                {"preprocess", rounded(t.preprocess)},   {"network", rounded(t.network)},
+                {"upsample", rounded(t.upsample)},       {"crf", rounded(t.crf)},
+                {"superpixels", rounded(t.superpixels)}, {"encode", rounded(t.encode)}};
+  line["pixels"] = pixels;
   if (!outcome.error.empty()) line["error"] = outcome.error;
   return line;
 }
@@ -92,9 +92,12 @@ void write_text(const std::filesystem::path& file, const std::string& text) {
 }
 
 /// One image from stdin; the mask to stdout.
-int segment_stdin(Segmenter& segmenter) {
+int segment_stdin(Segmenter& segmenter, const InputFile& input, const BatchOptions& options) {
   const Image photo = decode_image(read_file("-"), "stdin");
-  const SegmentResult result = segmenter.run(photo.view());
+  const std::vector<Crop> crops = choose_crops(photo.view(), input.boxes, options.crops);
+  const CroppedPhoto cropped{photo.view(), crops};
+  const SegmentResult result =
+      std::move(segment_crops(segmenter, std::span(&cropped, 1), options.batch).front());
   const std::vector<std::byte> mask = encode_mask(result.labels, segmenter.model().labels());
   std::cout << bytes_as_text(mask);
   return kDone;
@@ -123,7 +126,7 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
   const BatchSummary summary = run_batch(
       models, options, arguments.batch, files,
       [&](const ImageOutcome& outcome) {
-        const std::string line = dump(describe(outcome, labels));
+        const std::string line = dump(describe(outcome, labels, arguments.batch.crops.detect_people));
         report += line + "\n";
         progress.clear();
         if (!outcome.error.empty()) say(outcome.error);
@@ -156,13 +159,14 @@ int segment(Arguments& arguments) {
       std::find(arguments.inputs.begin(), arguments.inputs.end(), "-") != arguments.inputs.end();
   if (from_stdin && arguments.inputs.size() > 1)
     fail(ErrorCode::invalid_argument, "'-' (an image on stdin) must be the only input");
-  const std::vector<InputFile> files =
+  std::vector<InputFile> files =
       from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
+  arguments.batch.crops = arguments.crops.parse(files);
   const std::vector<std::shared_ptr<const Model>> models =
       Model::open_on(static_cast<int>(files.size()), arguments.model.model, arguments.model.options);
   Segmenter segmenter(models.front(),
                       options);  // options that make no sense fail before anything is said or written
-  if (from_stdin && arguments.folder.empty()) return segment_stdin(segmenter);
+  if (from_stdin && arguments.folder.empty()) return segment_stdin(segmenter, files.front(), arguments.batch);
   arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
   refuse_to_overwrite(files, arguments.batch);
   const int status = segment_files(arguments, models, options, files);
@@ -185,6 +189,7 @@ void add_segment(CLI::App& app, Run& run) {
   command->add_flag("-r,--recurse", arguments->recurse, "sub-folders of folders too");
   arguments->model.add_to(*command, false);
   arguments->segment.add_to(*command);
+  arguments->crops.add_to(*command);
   command->add_option("--batch", arguments->batch.batch, "images of one size a run of the network")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
