@@ -101,6 +101,14 @@ ATROUS_API atrous_status atrous_segment(atrous_session* session, const atrous_im
                                         atrous_result** result);
 ATROUS_API atrous_status atrous_segment_file(atrous_session* session, const char* file,
                                              atrous_result** result);
+/* Segments only what boxes of an image hold, each on its own: `boxes` are `count` times x, y, width, height
+ * in pixels (from the top left corner, fractions allowed), each scaled by `enlarge` (0: 1) about its centre,
+ * outward to whole pixels, and clipped. The result has the image's size; what no box covers is class 0.
+ * Where boxes overlap, a pixel is taken from the first that sees a class other than 0 there, else from the
+ * last. No boxes: the whole image. ATROUS_INVALID_ARGUMENT where a box is empty or wholly outside. */
+ATROUS_API atrous_status atrous_segment_boxes(atrous_session* session, const atrous_image* image,
+                                              const double* boxes, size_t count, double enlarge,
+                                              atrous_result** result);
 ATROUS_API void atrous_result_free(atrous_result* result);
 
 ATROUS_API int32_t atrous_result_width(const atrous_result* result); /* the image's, in pixels */

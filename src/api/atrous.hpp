@@ -5,6 +5,7 @@
 
 #include <atrous.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -107,6 +108,14 @@ class Session {
     image.struct_size = sizeof(image);
     atrous_result* result = nullptr;
     check(atrous_segment(handle_.get(), &image, &result));
+    return Result(result);
+  }
+  /// Only these boxes {x, y, width, height}; see atrous_segment_boxes.
+  Result segment(atrous_image image, const std::vector<std::array<double, 4>>& boxes, double enlarge = 1) {
+    image.struct_size = sizeof(image);
+    atrous_result* result = nullptr;
+    const double* numbers = boxes.empty() ? nullptr : boxes.front().data();
+    check(atrous_segment_boxes(handle_.get(), &image, numbers, boxes.size(), enlarge, &result));
     return Result(result);
   }
 

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "image/codec.h"
-#include "pipeline/segmenter.h"
+#include "pipeline/crops.h"
 
 struct atrous_model {
   std::shared_ptr<const atrous::Model> model;
@@ -201,6 +201,26 @@ atrous_status atrous_segment_file(atrous_session* session, const char* file, atr
     require(session, "session");
     require(file, "file");
     segment(session, atrous::load_image(file), result);
+  });
+}
+
+atrous_status atrous_segment_boxes(atrous_session* session, const atrous_image* image, const double* boxes,
+                                   std::size_t count, double enlarge, atrous_result** result) {
+  return guarded([&] {
+    require(result, "result");
+    *result = nullptr;
+    require(session, "session");
+    require(image, "image");
+    if (count > 0) require(boxes, "boxes");
+    const atrous::Image photo = to_rgb(read_struct(image, "image"));
+    std::vector<atrous::Crop> crops;
+    for (const double* box = boxes; crops.size() < count; box += 4)
+      crops.push_back(atrous::crop_of({box[0], box[1], box[2], box[3]}, enlarge == 0 ? 1 : enlarge,
+                                      photo.width, photo.height));
+    const atrous::CroppedPhoto cropped{photo.view(), crops};
+    *result = new atrous_result{
+        std::move(atrous::segment_crops(session->segmenter, std::span(&cropped, 1), 1).front()),
+        session->model};
   });
 }
 

@@ -109,6 +109,43 @@ static void test_formats(atrous_session* session) {
   EXPECT(atrous_segment(session, &bad, &result) == ATROUS_INVALID_ARGUMENT);
 }
 
+/* Two boxes: the labels of the parts as pictures of their own, background around them. */
+static void test_boxes(atrous_session* session) {
+  enum { kWidth = 60, kHeight = 40, kPart = 20 };
+  static uint8_t pixels[kHeight][kWidth][3];
+  for (int y = 0; y < kHeight; ++y)
+    for (int x = 0; x < kWidth; ++x)
+      for (int c = 0; c < 3; ++c) pixels[y][x][c] = (uint8_t)((x * (5 + c) + y * y) % 256);
+  const double boxes[] = {0, 0, kPart, kHeight, 40, 0, 300, kHeight};
+  atrous_image image = {sizeof(image), &pixels[0][0][0], kWidth, kHeight, 0, ATROUS_RGB};
+  atrous_result *whole = NULL, *part = NULL;
+  EXPECT(atrous_segment_boxes(session, &image, boxes, 2, 0, &whole) == ATROUS_OK);
+  if (whole == NULL) return;
+  EXPECT(atrous_result_width(whole) == kWidth && atrous_result_height(whole) == kHeight);
+  for (int x0 = 0; x0 < kWidth; x0 += kPart) {
+    image.pixels = &pixels[0][x0][0], image.width = kPart, image.stride = sizeof(pixels[0]);
+    EXPECT(atrous_segment(session, &image, &part) == ATROUS_OK);
+    int wrong = 0;
+    for (int y = 0; y < kHeight; ++y)
+      for (int x = 0; x < kPart; ++x) {
+        const uint8_t expected = x0 == kPart || part == NULL ? 0 : atrous_result_labels(part)[y * kPart + x];
+        wrong += atrous_result_labels(whole)[y * kWidth + x0 + x] != expected;
+      }
+    EXPECT(wrong == 0);
+    atrous_result_free(part);
+  }
+  atrous_result_free(whole);
+  const double bad[][4] = {{0, 0, 0, 5}, {60, 0, 5, 5}, {NAN, 0, 5, 5}, {0, 0, INFINITY, 5}};
+  for (int i = 0; i < 4; ++i) {
+    EXPECT(atrous_segment_boxes(session, &image, bad[i], 1, 1, &whole) == ATROUS_INVALID_ARGUMENT);
+    EXPECT(whole == NULL && is_one_line(atrous_last_error()));
+  }
+  EXPECT(atrous_segment_boxes(session, &image, NULL, 1, 1, &whole) == ATROUS_INVALID_ARGUMENT);
+  EXPECT(atrous_segment_boxes(session, &image, boxes, 1, -1, &whole) == ATROUS_INVALID_ARGUMENT);
+  EXPECT(atrous_segment_boxes(session, &image, NULL, 0, 1, &whole) == ATROUS_OK);
+  atrous_result_free(whole);
+}
+
 static void test_photo(const atrous_model* model, atrous_session* session, const char* photo,
                        const char* folder) {
   atrous_result* result = NULL;
@@ -160,6 +197,7 @@ int main(int argc, char** argv) {
   test_null_arguments(model, session);
   test_options(model);
   test_formats(session);
+  test_boxes(session);
   test_photo(model, session, argv[1], argv[2]);
   atrous_model_close(model); /* the session keeps what it needs */
   test_formats(session);
