@@ -55,6 +55,9 @@ std::optional<TensorRef> RandomWeights::find(std::string_view name,
   if (name.ends_with("running_var") || (name.ends_with("weight") && dims.size() == 1)) {
     low = 0.5F;
     high = 1.5F;
+  } else if (dims.size() == 3) {
+    low = 0;
+    high = 0.5F;
   } else if (dims.size() > 1) {
     high = std::sqrt(6.0F / static_cast<float>(fan_in));
     low = -high;

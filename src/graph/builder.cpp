@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/builder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <unordered_map>
@@ -40,6 +41,13 @@ Constant find_constant(const ConstantSpec& spec, const std::string& prefix, cons
   if (std::int64_t at = first_not_finite(constant); at >= 0)
     fail(ErrorCode::bad_file, "tensor '{}' of {} holds NaN or infinity (element {})", name,
          weights.describe(), at);
+  if (spec.non_negative) {
+    const std::vector<float> values = constant.read_f32();
+    const auto below = std::find_if(values.begin(), values.end(), [](float value) { return value < 0; });
+    if (below != values.end())
+      fail(ErrorCode::bad_file, "tensor '{}' of {} must not hold values below 0 (element {} is {})", name,
+           weights.describe(), below - values.begin(), *below);
+  }
   return constant;
 }
 

@@ -146,6 +146,18 @@ struct LrnParams {
   float alpha = 1e-4F, beta = 0.75F, k = 1;
 };
 
+/// Masks of K = templates.size() labels as sums of templates[k] templates of mh x mw pixels each, pasted into
+/// boxes on a map of oh x ow pixels; ops/template_morph.cpp has the equations. Inputs: coefficients
+/// [n,1,1,sum of templates], boxes [n,1,1,5*K] of (cx, cy, sx, sy, v). Constant: weight [sum of templates,
+/// mh, mw], non-negative. Output [n,oh,ow,K+1], channel 0 the background.
+struct TemplateMorphParams {
+  std::vector<int> templates;
+  int mh = 1, mw = 1, oh = 1, ow = 1;
+};
+
+/// A narrower box covers nothing, in units of the map's side.
+constexpr float kLeastMorphSide = 1e-6F;
+
 struct IdentityParams {};  ///< identity and dropout: nothing at inference
 struct InputParams {};     ///< the graph's input; node 0 and nowhere else
 

@@ -17,6 +17,7 @@ namespace atrous {
 struct ConstantSpec {
   std::string name;                ///< "weight", "bias", "running_mean", ...
   std::vector<std::int64_t> dims;  ///< the shape it must have
+  bool non_negative = false;       ///< a value below 0 is an error
 };
 
 struct Cost {

@@ -47,8 +47,12 @@ Problem make_problem(const OpCase& test_case, Precision precision, bool small_in
   Problem problem;
   for (const Shape& shape : test_case.inputs) {
     RefTensor& input = problem.inputs.emplace_back(RefTensor{shape, {}});
+    const std::size_t index = problem.inputs.size() - 1;
+    const bool given = index < test_case.given.size() && !test_case.given[index].empty();
     for (std::int64_t i = 0; i < shape.elements(); ++i)
-      input.values.push_back(round_to(precision, random(-test_case.largest_input, test_case.largest_input)));
+      input.values.push_back(
+          round_to(precision, given ? static_cast<double>(test_case.given[index][static_cast<std::size_t>(i)])
+                                    : random(-test_case.largest_input, test_case.largest_input)));
   }
   const OpSchema& schema = schema_of(test_case.params);
   std::vector<std::vector<double>> reference_constants;
@@ -58,7 +62,7 @@ Problem make_problem(const OpCase& test_case, Precision precision, bool small_in
     for (std::int64_t extent : spec.dims) count *= extent;
     std::vector<double>& values = reference_constants.emplace_back();
     for (std::int64_t i = 0; i < count; ++i) {
-      const double value = spec.name == "running_var" ? random(1, 2) : random(-1, 1);
+      const double value = spec.name == "running_var" ? random(1, 2) : random(spec.non_negative ? 0 : -1, 1);
       values.push_back(matrix || round_vectors ? round_to(precision, value) : value);
     }
     if (matrix)

@@ -274,6 +274,53 @@ RefTensor compute(const PyramidParams& p, Inputs in, const Constants& k, const S
   return result;
 }
 
+/// What a map's pixel gets of a mask [p.mh, p.mw] at m, pasted into this box.
+double pasted(const TemplateMorphParams& p, const double* m, const double* box, double y, double x) {
+  auto position = [](double pixel, double extent, double centre, double side) {
+    if (!std::isfinite(centre) || !std::isfinite(side) || side < static_cast<double>(kLeastMorphSide))
+      return -1.0;
+    return ((pixel + 0.5) / extent - centre) / side + 0.5;
+  };
+  const double u = position(x, p.ow, box[0], box[2]), t = position(y, p.oh, box[1], box[3]);
+  if (!(u >= 0 && u < 1 && t >= 0 && t < 1)) return 0;
+  const double column = u * p.mw - 0.5, row = t * p.mh - 0.5;
+  double sum = 0;
+  for (int j = 0; j < p.mh; ++j)
+    for (int i = 0; i < p.mw; ++i)
+      sum += std::max(0.0, 1 - std::abs(row - j)) * std::max(0.0, 1 - std::abs(column - i)) * m[j * p.mw + i];
+  return std::clamp(box[4], 0.0, 1.0) * sum;
+}
+
+RefTensor compute(const TemplateMorphParams& p, Inputs in, const Constants& k, const Shape& out) {
+  const auto size = static_cast<std::size_t>(p.mh * p.mw);
+  RefTensor result{out, {}};
+  for (std::int64_t n = 0; n < out.n; ++n) {
+    std::vector<double> masks(p.templates.size() * size);
+    std::int64_t next = 0;
+    for (std::size_t label = 0; label < p.templates.size(); ++label) {
+      double* mask = masks.data() + label * size;
+      for (int t = 0; t < p.templates[label]; ++t, ++next)
+        for (std::size_t i = 0; i < size; ++i)
+          mask[i] += in[0].at(n, 0, 0, next) * k[0][static_cast<std::size_t>(next) * size + i];
+      for (std::size_t i = 0; i < size; ++i) mask[i] = std::clamp(mask[i], 0.0, 1.0);
+    }
+    for (std::int64_t y = 0; y < out.h; ++y)
+      for (std::int64_t x = 0; x < out.w; ++x) {
+        std::vector<double> pixel{1};
+        double sum = 0;
+        for (std::size_t label = 0; label < p.templates.size(); ++label) {
+          const std::size_t box = static_cast<std::size_t>(n * in[1].shape.c) + 5 * label;
+          pixel.push_back(pasted(p, masks.data() + label * size, in[1].values.data() + box,
+                                 static_cast<double>(y), static_cast<double>(x)));
+          pixel[0] *= 1 - pixel.back();
+          sum += pixel.back();
+        }
+        for (double value : pixel) result.values.push_back(value / (sum + pixel[0]));
+      }
+  }
+  return result;
+}
+
 RefTensor compute(const IdentityParams&, Inputs in, const Constants&, const Shape&) { return in[0]; }
 RefTensor compute(const InputParams&, Inputs in, const Constants&, const Shape&) { return in[0]; }
 RefTensor compute(const std::monostate&, Inputs, const Constants&, const Shape&) { return {}; }

@@ -15,6 +15,7 @@ struct OpCase {
   OpParams params;
   std::vector<Shape> inputs;
   float largest_input = 2;  ///< values of the inputs are uniform between its negative and itself
+  std::vector<std::vector<float>> given{};  ///< values of the inputs, by input; an empty list: random ones
 };
 
 /// Runs the case on backend_under_test(): in every type its activations can have, with dense tensors and with
