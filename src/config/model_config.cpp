@@ -148,8 +148,9 @@ ModelConfig load_model_config(const fs::path& file, const Folders& search, const
     parameters.fields.emplace_back("output_stride", Value::text(std::to_string(*config.output_stride)));
   if (const Value* given = fields.find("parameters"))
     parameters.fields.insert(parameters.fields.end(), given->fields.begin(), given->fields.end());
-  Expansion expansion =
-      expand_network(fields.require("network"), fields.text("output", ""), parameters, library);
+  const Value* networks = fields.find("networks");
+  Expansion expansion = expand_network(fields.require("network"), fields.text("output", ""), parameters,
+                                       library, networks != nullptr ? *networks : Value());
   config.nodes = std::move(expansion.nodes);
   config.output = std::move(expansion.output);
   if (config.output_stride) apply_output_stride(config.nodes, *config.output_stride, "backbone.");

@@ -72,9 +72,37 @@ class Expander {
     return output.empty() ? previous : resolve(Value::text(output), nodes, scope);
   }
 
+  /// The networks of a model, each as if it were a block's use, in the scope of the model.
+  void expand_networks(const Value& networks, const Scope& model) {
+    if (networks.kind != Value::Kind::map) complain(networks, "'networks' must map names to networks");
+    for (const auto& [name, definition] : networks.fields) {
+      check_name(name, definition, model);
+      const bool is_list = definition.kind != Value::Kind::map;
+      const Value alone = is_list ? Value::map({{"nodes", definition}}) : definition;
+      Fields fields(alone, "network '" + name + "'");
+      const Value* input = fields.find("input");
+      const Value& nodes = fields.require("nodes");
+      const std::string output = fields.text("output", "");
+      fields.finish();
+      Scope scope{name + ".", name + ".", model.parameters, {{"input", model.inputs.at("input")}}};
+      if (input != nullptr)
+        scope.inputs["input"] = resolve(substitute(*input, model.parameters), definition, model);
+      values_[name] = expand_list(nodes, output, scope);
+    }
+  }
+
   std::vector<NodeSpec> take() { return std::move(result_); }
 
  private:
+  void check_name(const std::string& name, const Value& at, const Scope& scope) const {
+    if (name.empty() || name.find('.') != std::string::npos || scope.inputs.contains(name))
+      complain(at,
+               "'" + name +
+                   "' cannot be the name of a node or network (it is empty, holds a dot or names an input)");
+    if (values_.contains(scope.prefix + name))
+      complain(at, "node '" + scope.prefix + name + "' is defined twice");
+  }
+
   std::string resolve(const Value& name, const Value& at, const Scope& scope) const {
     if (const auto input = scope.inputs.find(name.scalar); input != scope.inputs.end()) return input->second;
     if (const auto value = values_.find(scope.prefix + name.scalar); value != values_.end())
@@ -107,10 +135,8 @@ class Expander {
     const Value* name = node.find("name");
     if (name == nullptr || name->kind != Value::Kind::scalar || name->scalar.empty())
       complain(node, "a node needs a 'name'");
-    if (name->scalar.find('.') != std::string::npos || scope.inputs.contains(name->scalar))
-      complain(*name, "'" + name->scalar + "' cannot be a node's name (it holds a dot or names an input)");
+    check_name(name->scalar, *name, scope);
     const std::string path = scope.prefix + name->scalar;
-    if (values_.contains(path)) complain(node, "node '" + path + "' is defined twice");
     const std::vector<std::string> inputs = inputs_of(node, previous, scope);
     std::string output = inputs.front();
     if (is_wanted(node, scope))
@@ -273,11 +299,12 @@ void add_blocks(BlockLibrary& library, const Value& blocks) {
 }
 
 Expansion expand_network(const Value& nodes, const std::string& output, const Value& parameters,
-                         const BlockLibrary& library) {
+                         const BlockLibrary& library, const Value& networks) {
   Expander expander(library);
   Scope scope{"", "", {}, {{"input", "input"}}};
   for (const auto& [name, value] : parameters.fields)
     scope.parameters[name] = substitute(value, scope.parameters);
+  if (networks.kind != Value::Kind::null) expander.expand_networks(networks, scope);
   Expansion expansion;
   expansion.output = expander.expand_list(nodes, output, scope);
   expansion.nodes = expander.take();

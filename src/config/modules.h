@@ -27,8 +27,9 @@ struct Expansion {
 };
 
 /// Expands blocks, repeats, parameters and conditions (configs/schema.md). `output` names the result, "" =
-/// the last node. Throws Error{bad_config} "file:line: ...".
+/// the last node. `networks` (a map, or null) are expanded first, each under its name, which `nodes` and
+/// later networks may read. Throws Error{bad_config} "file:line: ...".
 Expansion expand_network(const Value& nodes, const std::string& output, const Value& parameters,
-                         const BlockLibrary& library);
+                         const BlockLibrary& library, const Value& networks = {});
 
 }  // namespace atrous

@@ -143,6 +143,67 @@ TEST(Modules, NamesFileAndLineOfEveryMistake) {
             std::string::npos);
 }
 
+Expansion expand_networks(const std::string& networks, const std::string& nodes) {
+  BlockLibrary library;
+  add_blocks(library,
+             parse_yaml("b: {parameters: {out: 3}, nodes: [{name: c, op: conv2d, out: $out}]}", "b.yaml"));
+  return expand_network(parse_yaml(nodes, "n.yaml"), "", parse_yaml("width: 5", "p.yaml"), library,
+                        parse_yaml(networks, "m.yaml"));
+}
+
+TEST(Networks, StandUnderTheirNamesAndReadEachOther) {
+  const Expansion e = expand_networks(R"(
+backbone:
+  - {name: stem, op: conv2d, out: $width}
+  - {name: body, block: b, repeat: 2, out: $width}
+left: {input: backbone, nodes: [{name: a, op: relu}, {name: b, block: b}], output: a}
+right: {input: backbone.stem, nodes: [{name: a, op: add, inputs: [input, input]}]}
+alone: [{name: a, op: relu}]
+)",
+                                      R"(
+- {name: sum, op: add, inputs: [left, right]}
+- {name: all, op: concat, inputs: [sum, alone, backbone.body.0, input]}
+)");
+  std::map<std::string, std::vector<std::string>> inputs;
+  std::vector<std::string> names;
+  for (const NodeSpec& node : e.nodes) names.push_back(node.name), inputs[node.name] = node.inputs;
+  EXPECT_EQ(names, (std::vector<std::string>{"backbone.stem", "backbone.body.0.c", "backbone.body.1.c",
+                                             "left.a", "left.b.c", "right.a", "alone.a", "sum", "all"}));
+  EXPECT_EQ(inputs["backbone.stem"], std::vector<std::string>{"input"});
+  EXPECT_EQ(inputs["left.a"], std::vector<std::string>{"backbone.body.1.c"});
+  EXPECT_EQ(inputs["right.a"], (std::vector<std::string>{"backbone.stem", "backbone.stem"}));
+  EXPECT_EQ(inputs["alone.a"], std::vector<std::string>{"input"});
+  EXPECT_EQ(inputs["sum"], (std::vector<std::string>{"left.a", "right.a"}));
+  EXPECT_EQ(inputs["all"], (std::vector<std::string>{"sum", "alone.a", "backbone.body.0.c", "input"}));
+  EXPECT_EQ(e.nodes[0].params.find("out")->scalar, "5");
+  EXPECT_EQ(e.output, "all");
+}
+
+TEST(Networks, NameFileAndLineOfEveryMistake) {
+  const auto message = [](const std::string& networks, const std::string& nodes = "- {name: z, op: relu}") {
+    return message_of([&] { expand_networks(networks, nodes); });
+  };
+  EXPECT_EQ(message("[a, b]"), "m.yaml:1: 'networks' must map names to networks");
+  EXPECT_EQ(message("a: []"), "m.yaml:1: must be a list of nodes");
+  EXPECT_EQ(message("a: 3"), "m.yaml:1: must be a list of nodes");
+  EXPECT_EQ(message("a: {input: input}"), "m.yaml:1: network 'a': 'nodes' is missing");
+  EXPECT_EQ(message("a: {nodes: [{name: b, op: relu}], inputs: [x]}"),
+            "m.yaml:1: network 'a': unknown key 'inputs' (did you mean 'input'?)");
+  EXPECT_EQ(message("back: [{name: b, op: relu}]\nhead: {input: bakc, nodes: [{name: b, op: relu}]}"),
+            "m.yaml:2: there is no node 'bakc' before this place (did you mean 'back'?)");
+  EXPECT_EQ(message("a: {input: a, nodes: [{name: b, op: relu}]}"),
+            "m.yaml:1: there is no node 'a' before this place");
+  EXPECT_EQ(message("a: [{name: b, op: relu, input: c.b}]\nc: [{name: b, op: relu}]"),
+            "m.yaml:1: there is no node 'c.b' before this place");
+  EXPECT_EQ(
+      message("a.b: [{name: b, op: relu}]"),
+      "m.yaml:1: 'a.b' cannot be the name of a node or network (it is empty, holds a dot or names an input)");
+  EXPECT_EQ(message("input: [{name: b, op: relu}]"),
+            "m.yaml:1: 'input' cannot be the name of a node or network (it is empty, holds a dot or names an "
+            "input)");
+  EXPECT_EQ(message("z: [{name: b, op: relu}]"), "n.yaml:1: node 'z' is defined twice");
+}
+
 TEST(Labels, ParsesAndComplains) {
   const LabelSet set =
       parse_labels(parse_yaml("classes: [bg, {name: shoe, color: [1, 2, 3]}, sock]\nflip_pairs: [[shoe, "
