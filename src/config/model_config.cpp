@@ -127,6 +127,11 @@ BlockLibrary read_blocks(Fields& model, const Folders& folders) {
 
 }  // namespace
 
+bool ModelConfig::has_weights() const {
+  return !weights.empty() && std::none_of(weights.begin(), weights.end(),
+                                          [](const WeightsFile& each) { return each.path.empty(); });
+}
+
 ModelConfig load_model_config(const fs::path& file, const Folders& search, const ConfigOptions& options) {
   Folders folders{file.has_parent_path() ? file.parent_path() : fs::path(".")};
   folders.insert(folders.end(), search.begin(), search.end());
@@ -139,8 +144,8 @@ ModelConfig load_model_config(const fs::path& file, const Folders& search, const
   config.description = fields.text("description", "");
   config.labels = read_labels(fields, folders);
   config.input = read_input(fields.require("input"));
-  config.weights_name = fields.text("weights", "");
-  if (!config.weights_name.empty()) config.weights = find_file(config.weights_name, folders);
+  for (const std::string& name : fields.texts("weights"))
+    if (!name.empty()) config.weights.push_back({name, find_file(name, folders)});
   config.output_stride = read_output_stride(fields, options.output_stride);
   const BlockLibrary library = read_blocks(fields, folders);
   Value parameters = Value::map({{"classes", Value::text(std::to_string(config.labels.size()))}});

@@ -50,6 +50,12 @@ enum class Fusion : std::uint8_t {
   max
 };  ///< of scales and flips: mean of probabilities (v3), max of raw scores (v2)
 
+/// A safetensors file a config names.
+struct WeightsFile {
+  std::string name;
+  std::filesystem::path path;  ///< as found beside the YAML or on the search path; empty where there is none
+};
+
 /// What the config asks of the host refinement; texts as `--crf` and `--superpixels` take them.
 struct RefineSpec {
   std::string crf;      ///< "" = off
@@ -60,10 +66,8 @@ struct RefineSpec {
 /// (graph/builder.h does).
 struct ModelConfig {
   std::string name, task, description;
-  std::filesystem::path file;  ///< the YAML
-  std::filesystem::path
-      weights;  ///< as found beside the YAML or on the search path; empty where there is no such file
-  std::string weights_name;  ///< as the config says; "" where it names none
+  std::filesystem::path file;        ///< the YAML
+  std::vector<WeightsFile> weights;  ///< what they hold together are the network's tensors
   LabelSet labels;
   InputSpec input;
   std::vector<NodeSpec> nodes;       ///< in an order that respects inputs
@@ -73,6 +77,9 @@ struct ModelConfig {
   Fusion fusion = Fusion::mean;
   RefineSpec refine;
   std::vector<std::pair<std::string, double>> accuracy;  ///< measured figures, e.g. {"mean_f1", 0.56}
+
+  /// It names weights and all the files are there.
+  bool has_weights() const;
 };
 
 /// What a caller may ask to have otherwise than the YAML says.

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "config/model_path.h"
-#include "config/safetensors.h"
+#include "config/weights.h"
 #include "graph/builder.h"
 
 namespace atrous {
@@ -32,16 +32,6 @@ DType activation_type(const std::string& precision, const Backend& backend) {
     if (can(name, type)) able += ", " + std::string(name);
   fail(ErrorCode::unsupported, "precision '{}': device {} does not compute in it (use {})", precision,
        to_string(backend.device()), able);
-}
-
-std::unique_ptr<WeightSource> open_weights(const ModelConfig& config, bool random) {
-  if (!config.weights.empty()) return std::make_unique<SafetensorsFile>(config.weights);
-  if (random) return std::make_unique<RandomWeights>(1);
-  if (config.weights_name.empty())
-    fail(ErrorCode::bad_config, "{}: names no 'weights'", config.file.string());
-  fail(ErrorCode::not_found,
-       "{}: its weights '{}' are neither beside it nor in a models/ folder of the model path",
-       config.file.string(), config.weights_name);
 }
 
 /// "cpu", "cuda", "cuda:1".
@@ -96,7 +86,7 @@ Model::Model(ModelConfig config, const ModelOptions& options, Device device, std
   plan.allow_tf32 = options.precision == "tf32";
   plan.tune = options.tune && backend->device().kind == DeviceKind::cuda;
   const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
-  random_weights_ = config_.weights.empty();
+  random_weights_ = !config_.has_weights();
   const Shape nominal = nominal_input(config_.input);
   const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights);
   std::set<std::string_view> counted;  // nodes may share weights

@@ -93,25 +93,27 @@ int inspect(const Arguments& arguments) {
   for (const Step& step : executor.plan().steps) flops += step.cost.flops, bytes += step.cost.bytes;
   Json names = Json::array();
   for (const LabelClass& label : config.labels.classes) names.push_back(label.name);
-  Json result{
-      {"name", config.name},
-      {"task", config.task},
-      {"config", config.file.string()},
-      {"weights", model->has_random_weights() ? "random (the file is not here)" : config.weights.string()},
-      {"device", to_string(model->backend().device())},
-      {"backend", model->backend().describe()},
-      {"input", to_string(input)},
-      {"output", to_string(shapes[static_cast<std::size_t>(graph.outputs()[0])])},
-      {"labels", names},
-      {"parameters", model->parameters()},
-      {"nodes", config.nodes.size()},
-      {"steps", executor.plan().steps.size()},
-      {"flops", flops},
-      {"macs", flops / 2},
-      {"bytes", bytes},
-      {"arena_bytes", executor.plan().arena_bytes},
-      {"arena_bytes_unshared", executor.plan().unshared_bytes},
-      {"packed_weight_bytes", model->network()->weights().bytes()}};
+  std::string files;
+  for (const WeightsFile& file : config.weights) files += (files.empty() ? "" : ", ") + file.path.string();
+  if (model->has_random_weights()) files = "random (the file is not here)";
+  Json result{{"name", config.name},
+              {"task", config.task},
+              {"config", config.file.string()},
+              {"weights", files},
+              {"device", to_string(model->backend().device())},
+              {"backend", model->backend().describe()},
+              {"input", to_string(input)},
+              {"output", to_string(shapes[static_cast<std::size_t>(graph.outputs()[0])])},
+              {"labels", names},
+              {"parameters", model->parameters()},
+              {"nodes", config.nodes.size()},
+              {"steps", executor.plan().steps.size()},
+              {"flops", flops},
+              {"macs", flops / 2},
+              {"bytes", bytes},
+              {"arena_bytes", executor.plan().arena_bytes},
+              {"arena_bytes_unshared", executor.plan().unshared_bytes},
+              {"packed_weight_bytes", model->network()->weights().bytes()}};
   if (arguments.plan) result["plan"] = describe_plan(executor, graph);
   if (arguments.json) {
     std::cout << result.dump(2) << "\n";

@@ -20,7 +20,10 @@ Json describe(const std::filesystem::path& file) {
   Json line{{"name", config.name},          {"task", config.task},
             {"labels", config.labels.name}, {"classes", config.labels.size()},
             {"accuracy", accuracy},         {"config", file.string()}};
-  line["weights_bytes"] = config.weights.empty() ? Json() : Json(std::filesystem::file_size(config.weights));
+  std::uintmax_t bytes = 0;
+  for (const WeightsFile& part : config.weights)
+    if (!part.path.empty()) bytes += std::filesystem::file_size(part.path);
+  line["weights_bytes"] = config.has_weights() ? Json(bytes) : Json();
   return line;
 }
 
