@@ -161,6 +161,9 @@ ModelConfig load_model_config(const fs::path& file, const Folders& search, const
   if (config.output_stride) apply_output_stride(config.nodes, *config.output_stride, "backbone.");
   config.align_corners = choice(fields, "resize", "half_pixel", "align_corners");
   config.fusion = choice(fields, "fusion", "mean", "max") ? Fusion::max : Fusion::mean;
+  config.probabilities = choice(fields, "scores", "logits", "probabilities");
+  if (config.probabilities && config.fusion == Fusion::max)
+    fields.complain("'fusion: max' is for logits, not for 'scores: probabilities'", fields.find("fusion"));
   if (const Value* refine = fields.find("refine")) config.refine = read_refine(*refine);
   if (const Value* accuracy = fields.find("accuracy")) {
     Fields figures(*accuracy, "accuracy");

@@ -71,7 +71,8 @@ struct ModelConfig {
   LabelSet labels;
   InputSpec input;
   std::vector<NodeSpec> nodes;       ///< in an order that respects inputs
-  std::string output;                ///< the node whose value is the logits [n, h, w, classes]
+  std::string output;                ///< the node whose value is the scores [n, h, w, classes]
+  bool probabilities = false;        ///< the scores are probabilities that sum to 1, not logits
   std::optional<int> output_stride;  ///< of the nodes in `backbone`; none: strides are as written
   bool align_corners = false;  ///< how logits are brought to the photo's size (TensorFlow's DeepLab: true)
   Fusion fusion = Fusion::mean;

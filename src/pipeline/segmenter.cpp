@@ -100,6 +100,7 @@ void Segmenter::run_pass(std::span<const ImageView> photos, double scale, bool f
   const double network_time = watch.lap();
   const TensorView output = executor_.output();
   const Shape& shape = output.desc.shape;
+  const bool softmax = config.fusion == Fusion::mean && !config.probabilities;
   const PhotoSampling sampling = sample_logits(geometry, shape.w, shape.h, config.align_corners, flip);
   for (std::size_t i = 0; i < photos.size(); ++i) {
     const LogitsView logits{output.image(static_cast<std::int64_t>(i)),
@@ -111,7 +112,7 @@ void Segmenter::run_pass(std::span<const ImageView> photos, double scale, bool f
     if (needs_scores()) {
       ScoreMap scores{sampling.width, sampling.height, logits.classes, {}};
       scores.values.resize(scores.pixels() * static_cast<std::size_t>(shape.c));
-      check(stream.upsample_scores(logits, sampling, config.fusion == Fusion::mean, scores.values.data()));
+      check(stream.upsample_scores(logits, sampling, softmax, scores.values.data()));
       if (flip) swap_pairs(scores, config.labels);
       fuse(fused[i], std::move(scores), config.fusion);
     } else {

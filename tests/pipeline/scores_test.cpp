@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Networks whose scores are probabilities already.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "core/error.h"
+#include "pipeline/segmenter.h"
+#include "support/temp_folder.h"
+
+namespace atrous {
+namespace {
+
+/// A network whose scores have the photo's own size, so that upsampling changes nothing, and its end.
+std::string model(const std::string& end, const std::string& size = "policy: native") {
+  return "labels: {classes: [background, left, right], flip_pairs: [[left, right]]}\ninput: {mean: 0.5, " +
+         size +
+         "}\nnetwork:\n"
+         "  - {name: a, op: conv2d, out: 8, kernel: 3, bias: true}\n  - {name: a_relu, op: relu}\n"
+         "  - {name: b, op: conv2d, out: 3, kernel: 3, bias: true}\n" +
+         end;
+}
+const std::string kProbabilities = "  - {name: softmax, op: softmax}\nscores: probabilities\n";
+
+class Scores : public testing::Test {
+ protected:
+  Scores() {
+    std::mt19937 random(3);
+    for (std::uint8_t& level : photo_.rgb) level = static_cast<std::uint8_t>(random());
+  }
+  SegmentResult run(const std::string& yaml, SegmentOptions options) const {
+    ModelOptions random;
+    random.random_weights = true;
+    random.device = "cpu";
+    options.want_probabilities = true;
+    return Segmenter(Model::open(folder_.write("m.yaml", yaml).string(), random), options).run(photo_.view());
+  }
+  static void expect_distributions(const ScoreMap& scores) {
+    for (std::size_t i = 0; i < scores.pixels(); ++i) {
+      const float* p = scores.pixel(i);
+      ASSERT_NEAR(p[0] + p[1] + p[2], 1, 1e-5) << "pixel " << i;
+      ASSERT_GE(*std::min_element(p, p + 3), 0) << "pixel " << i;
+    }
+  }
+
+  Image photo_{31, 23, std::vector<std::uint8_t>(31 * 23 * 3)};
+  const test::TempFolder folder_;
+};
+
+TEST_F(Scores, ProbabilitiesAreUsedAsTheyAre) {
+  SegmentOptions plain, mirrored, refined;
+  mirrored.flip = true;
+  refined.flip = true, refined.crf = "iterations=2", refined.superpixels = 20;
+  for (const SegmentOptions& options : {plain, mirrored, refined}) {
+    const SegmentResult logits = run(model(""), options), probabilities = run(model(kProbabilities), options);
+    expect_distributions(probabilities.probabilities);
+    const std::vector<float>&a = logits.probabilities.values, &b = probabilities.probabilities.values;
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-5) << "element " << i;
+    EXPECT_EQ(logits.labels.ids, probabilities.labels.ids);
+  }
+}
+
+TEST_F(Scores, ProbabilitiesStayDistributionsWhenResizedAndFused) {
+  SegmentOptions options;
+  options.scales = {0.75, 1};
+  expect_distributions(run(model(kProbabilities, "policy: long_side, size: 17"), options).probabilities);
+}
+
+TEST_F(Scores, MaximumIsForLogits) {
+  try {
+    run(model(kProbabilities + "fusion: max\n"), {});
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("m.yaml:9: 'fusion: max' is for logits, not for 'scores: probabilities'"),
+              std::string::npos)
+        << error.message();
+  }
+  EXPECT_THROW(run(model("scores: energies\n"), {}), Error);
+}
+
+}  // namespace
+}  // namespace atrous
