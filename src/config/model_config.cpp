@@ -127,6 +127,12 @@ BlockLibrary read_blocks(Fields& model, const Folders& folders) {
 
 }  // namespace
 
+const NodeSpec* ModelConfig::first_node(std::string_view op) const {
+  const auto found =
+      std::find_if(nodes.begin(), nodes.end(), [&](const NodeSpec& node) { return node.op == op; });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
 bool ModelConfig::has_weights() const {
   return !weights.empty() && std::none_of(weights.begin(), weights.end(),
                                           [](const WeightsFile& each) { return each.path.empty(); });

@@ -79,6 +79,9 @@ struct ModelConfig {
   RefineSpec refine;
   std::vector<std::pair<std::string, double>> accuracy;  ///< measured figures, e.g. {"mean_f1", 0.56}
 
+  /// The first node of that operator, e.g. to keep the values of its inputs (ModelOptions::outputs); null
+  /// where there is none.
+  const NodeSpec* first_node(std::string_view op) const;
   /// It names weights and all the files are there.
   bool has_weights() const;
 };

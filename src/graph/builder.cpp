@@ -93,7 +93,15 @@ class Builder {
     nodes_.push_back(std::move(node));
   }
 
-  Graph finish(const std::string& output) && { return Graph(std::move(nodes_), {find(output)}); }
+  Graph finish(const std::string& output, const std::vector<std::string>& more) && {
+    std::vector<int> outputs{find(output)};
+    for (const std::string& name : more) {
+      const auto found = index_of_.find(name);
+      if (found == index_of_.end()) fail(ErrorCode::invalid_argument, "{}", no_output(name));
+      outputs.push_back(found->second);
+    }
+    return Graph(std::move(nodes_), std::move(outputs));
+  }
 
  private:
   static const OpSchema& find_op(const std::string& op) {
@@ -102,6 +110,14 @@ class Builder {
     std::string near = nearest_word(op, all_config_names());
     fail(ErrorCode::bad_config, "unknown operator '{}'{}", op,
          near.empty() ? "" : " (did you mean '" + near + "'?)");
+  }
+
+  std::string no_output(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const Node& node : nodes_) names.push_back(node.name);
+    const std::string near = nearest_word(name, names);
+    return fmt::format("the network has no node '{}'{}", name,
+                       near.empty() ? "" : " (did you mean '" + near + "'?)");
   }
 
   int find(const std::string& name) const {
@@ -120,10 +136,10 @@ class Builder {
 }  // namespace
 
 Graph build_graph(const std::vector<NodeSpec>& nodes, const std::string& output, const Shape& nominal,
-                  const WeightSource& weights) {
+                  const WeightSource& weights, const std::vector<std::string>& more) {
   Builder builder(nominal, weights);
   for (const NodeSpec& spec : nodes) builder.add(spec);
-  return std::move(builder).finish(output);
+  return std::move(builder).finish(output, more);
 }
 
 Shape nominal_input(const InputSpec& input) {

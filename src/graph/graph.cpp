@@ -24,6 +24,12 @@ bool Graph::is_output(int index) const {
   return std::find(outputs_.begin(), outputs_.end(), index) != outputs_.end();
 }
 
+const Node* Graph::first(OpKind kind) const {
+  const auto found =
+      std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& node) { return node.kind() == kind; });
+  return found == nodes_.end() ? nullptr : &*found;
+}
+
 std::vector<std::vector<int>> Graph::consumers() const {
   std::vector<std::vector<int>> readers(nodes_.size());
   for (int i = 0; i < size(); ++i)

@@ -36,6 +36,7 @@ class Graph {
   int size() const { return static_cast<int>(nodes_.size()); }
   const std::vector<int>& outputs() const { return outputs_; }
   bool is_output(int index) const;
+  const Node* first(OpKind kind) const;  ///< the first node of that operator; null where there is none
   /// For every node the nodes that read it (twice where it is read twice).
   std::vector<std::vector<int>> consumers() const;
 

@@ -88,7 +88,7 @@ Model::Model(ModelConfig config, const ModelOptions& options, Device device, std
   const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
   random_weights_ = !config_.has_weights();
   const Shape nominal = nominal_input(config_.input);
-  const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights);
+  const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights, options.outputs);
   std::set<std::string_view> counted;  // nodes may share weights
   for (const Node& node : graph.nodes())
     for (const Constant& constant : node.constants)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Template morphing in a network: what its config and its dictionary may be.
+// Template morphing in a network: what its config and its dictionary may be, and what of it can be shown.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,6 +8,9 @@
 #include "config/yaml.h"
 #include "core/convert.h"
 #include "graph/builder.h"
+#include "graph/executor.h"
+#include "support/reference.h"
+#include "support/run_network.h"
 
 namespace atrous {
 namespace {
@@ -97,6 +100,56 @@ TEST(TemplateMorphConfig, TemplatesAreFiniteAndNotNegative) {
     EXPECT_EQ(message(keys, Ones(-0.0F, dtype)), "[2,20,20,4]");
   }
   EXPECT_EQ(message(keys, RandomWeights(5)), "[2,20,20,4]");
+}
+
+/// What a caller needs to show masks and boxes: the values that go in, and the node with its dictionary.
+TEST(TemplateMorphOutputs, GoInAsTheReferenceNeedsThem) {
+  const Shape input{2, 9, 9, 3};
+  const Expansion e = expand_network(parse_yaml(R"(
+- {name: mean, op: global_average_pool}
+- {name: c, op: fully_connected, out: 4}
+- {name: unclipped, op: fully_connected, out: 15, input: mean}
+- {name: b, op: sigmoid}
+- {name: m, op: template_morph, inputs: [c, b], templates: [1, 2, 1], mask: [5, 7], size: [20, 30]}
+)",
+                                                "n.yaml"),
+                                     "", Value::map({}), {});
+  const Graph graph = build_graph(e.nodes, e.output, input, RandomWeights(3), {"c", "b", "unclipped"});
+  Executor executor(std::make_shared<Network>(graph, input, make_backend({})), 2);
+  const std::vector<float> map = test::run(executor, input, test::noise(input)),
+                           boxes = executor.read_output(2), unclipped = executor.read_output(3);
+  const Node* node =
+      executor.output(0).desc.shape == Shape{2, 20, 30, 4} ? graph.first(OpKind::template_morph) : nullptr;
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(node->name, "m");
+  EXPECT_EQ(graph.node(node->inputs[1]).name, "b");
+  EXPECT_EQ(graph.first(OpKind::pyramid), nullptr);
+  ASSERT_EQ(unclipped.size(), 30U);
+  for (std::size_t i = 0; i < boxes.size(); ++i)
+    EXPECT_NEAR(boxes[i], 1 / (1 + std::exp(-unclipped[i])), 1e-5)
+        << "a kept value is that before the activation";
+
+  std::vector<test::RefTensor> inputs;
+  for (const int i : {1, 2}) {
+    const std::vector<float> values = executor.read_output(i);
+    inputs.push_back({executor.output(i).desc.shape, {values.begin(), values.end()}});
+  }
+  const std::vector<float> dictionary = node->constants[0].read_f32();
+  const test::RefTensor wanted = test::reference(
+      node->params, inputs, {{dictionary.begin(), dictionary.end()}}, executor.output(0).desc.shape);
+  test::expect_near(map, {wanted.values.begin(), wanted.values.end()}, 1e-5);
+}
+
+TEST(TemplateMorphOutputs, AreNodesOfTheNetwork) {
+  const Expansion e = expand_network(parse_yaml("- {name: conv, op: relu}\n- {name: b, op: relu}", "n.yaml"),
+                                     "", Value::map({}), {});
+  try {
+    build_graph(e.nodes, e.output, {1, 9, 9, 3}, RandomWeights(3), {"b", "cnov"});
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(error.message(), "the network has no node 'cnov' (did you mean 'conv'?)");
+  }
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks whose scores are probabilities already.
+// Networks whose scores are probabilities already, and values kept beside the scores.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "core/error.h"
@@ -66,6 +67,29 @@ TEST_F(Scores, ProbabilitiesStayDistributionsWhenResizedAndFused) {
   SegmentOptions options;
   options.scales = {0.75, 1};
   expect_distributions(run(model(kProbabilities, "policy: long_side, size: 17"), options).probabilities);
+}
+
+TEST_F(Scores, OtherNodesAreKeptBesideThem) {
+  ModelOptions options;
+  options.random_weights = true;
+  options.device = "cpu";
+  const std::string file = folder_.write("m.yaml", model(kProbabilities)).string();
+  const ModelConfig config = load_model_config(file, {});
+  ASSERT_NE(config.first_node("softmax"), nullptr);
+  EXPECT_EQ(config.first_node("template_morph"), nullptr);
+  options.outputs = config.first_node("softmax")->inputs;
+  ASSERT_EQ(options.outputs, std::vector<std::string>{"b"});
+  Executor executor(Model::open(file, options)->network());
+  executor.prepare({1, 5, 6, 3});
+  executor.write_input(std::vector<float>(90, 0.5F));
+  executor.run();
+  const std::vector<float> softmax = executor.read_output(0), logits = executor.read_output(1);
+  ASSERT_EQ(logits.size(), softmax.size());
+  for (std::size_t i = 0; i < logits.size(); i += 3)
+    for (std::size_t c = i + 1; c < i + 3; ++c)
+      EXPECT_NEAR(std::log(softmax[c] / softmax[i]), logits[c] - logits[i], 1e-4);
+  options.outputs = {"d"};
+  EXPECT_THROW(Model::open(file, options), Error);
 }
 
 TEST_F(Scores, MaximumIsForLogits) {
