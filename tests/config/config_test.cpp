@@ -250,6 +250,32 @@ TEST(ShippedConfigs, LabelSetsParse) {
   }
 }
 
+/// The two networks differ in how they halve the extent and in what they predict, in nothing else.
+TEST(ShippedConfigs, ActiveTemplateRegressionPoolsInOneNetworkOnly) {
+  const ModelConfig config = load_model_config(find_model("atr-2015"), search_folders());
+  const Shape input = nominal_input(config.input);
+  const Graph graph = build_graph(config.nodes, config.output, input, test::ZeroWeights());
+  std::map<std::string, std::map<OpKind, int>> kinds;
+  for (const Node& node : graph.nodes()) ++kinds[node.name.substr(0, node.name.find('.'))][node.kind()];
+  auto& pooling = kinds["template_network"];
+  auto& striding = kinds["shape_network"];
+  EXPECT_EQ(pooling[OpKind::pool2d], 3);
+  EXPECT_EQ(pooling[OpKind::conv2d], 5);
+  EXPECT_EQ(striding[OpKind::pool2d], 0);
+  EXPECT_EQ(striding[OpKind::conv2d], 8);
+  for (auto* network : {&pooling, &striding}) {
+    EXPECT_EQ((*network)[OpKind::lrn], 2);
+    EXPECT_EQ((*network)[OpKind::fully_connected], 3);
+  }
+  const Node* morph = graph.first(OpKind::template_morph);
+  ASSERT_NE(morph, nullptr);
+  EXPECT_EQ(std::get<TemplateMorphParams>(morph->params).templates, std::vector<int>(17, 16));
+  EXPECT_EQ(infer_shapes(graph, input).back(), (Shape{1, 227, 227, 18}));
+  EXPECT_TRUE(config.probabilities);
+  EXPECT_EQ(config.first_node("template_morph")->inputs,
+            (std::vector<std::string>{"template_network.coefficients", "shape_network.sigmoid"}));
+}
+
 // ---- safetensors ----
 
 std::string file_of(const std::string& header, std::size_t payload,

@@ -65,7 +65,8 @@ struct Target {
 void expand(const fs::path& file) { expand_network(load_yaml(file), "", Value::map({}), BlockLibrary()); }
 
 std::map<std::string, Target> targets() {
-  const std::string config = text_of(read_file(find_model(kDefaultModel)));
+  const std::string config = text_of(read_file(find_model(kDefaultModel))),
+                    networks = text_of(read_file(find_model("atr-2015")));
   const std::string labels =
       text_of(read_file(fs::path(ATROUS_TEST_SOURCE_DIR) / "configs/labels/clothing.yaml"));
   const std::string network =
@@ -80,7 +81,7 @@ std::map<std::string, Target> targets() {
       {"config",
        {"config",
         [](const fs::path& f) { load_model_config(f, search_folders()); },
-        {config},
+        {config, networks},
         punctuation,
         300}},
       {"network", {"network", expand, {network}, punctuation, 2000}},

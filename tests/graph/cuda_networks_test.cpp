@@ -2,6 +2,8 @@
 // Whole small networks on CUDA, executed by the emulation layer, against the CPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include "backend/cuda/cuda_backend.h"
@@ -48,10 +50,33 @@ constexpr const char* kDeepLab = R"(
 - {name: logits, op: add, inputs: [s1, s2]}
 )";
 
+/// Active template regression in small: a network that pools, one that does not, and their fusion.
+constexpr const char* kTemplateNetworks = R"(
+template_network:
+  - {name: conv, op: conv2d, out: 16, kernel: 5, stride: 2, bias: true}
+  - {name: relu, op: relu}
+  - {name: norm, op: lrn}
+  - {name: pool, op: max_pool, kernel: 3, stride: 2}
+  - {name: dense, op: fully_connected, out: 32}
+  - {name: dense_relu, op: relu}
+  - {name: coefficients, op: fully_connected, out: 9}
+shape_network:
+  - {name: conv, op: conv2d, out: 16, kernel: 5, stride: 2, bias: true}
+  - {name: relu, op: relu}
+  - {name: norm, op: lrn}
+  - {name: strided, op: conv2d, out: 16, kernel: 3, stride: 2, bias: true}
+  - {name: boxes, op: fully_connected, out: 20}
+  - {name: sigmoid, op: sigmoid}
+)";
+constexpr const char* kFusion =
+    R"([{name: fuse, op: template_morph, inputs: [template_network, shape_network],
+  templates: [3, 1, 3, 2], mask: [9, 7], size: [23, 19]}])";
+
 constexpr Shape kInput{1, 33, 41, 3};
 
-std::shared_ptr<const Network> network(std::shared_ptr<const Backend> backend, PlanOptions options = {}) {
-  const Expansion e = expand_network(parse_yaml(kDeepLab, "net.yaml"), "", Value::map({}), {});
+std::shared_ptr<const Network> network(std::shared_ptr<const Backend> backend, PlanOptions options = {},
+                                       const char* nodes = kDeepLab, const Value& networks = {}) {
+  const Expansion e = expand_network(parse_yaml(nodes, "net.yaml"), "", Value::map({}), {}, networks);
   return std::make_shared<Network>(build_graph(e.nodes, e.output, kInput, RandomWeights(3)), kInput,
                                    std::move(backend), options);
 }
@@ -78,6 +103,26 @@ TEST_P(CudaNetwork, AgreesWithTheCpuFusedAndUnfused) {
   for (const PlanOptions& o : {options(), plain, poisoned}) {
     Executor cuda(network(make_cuda_backend(0), o));
     expect_near(run(cuda, kInput, input), wanted, tolerance());
+  }
+}
+
+TEST_P(CudaNetwork, TemplateRegressionAgreesWithTheCpu) {
+  const Value networks = parse_yaml(kTemplateNetworks, "networks.yaml");
+  Shape batch = kInput;
+  batch.n = 2;
+  const std::vector<float> input = noise(batch, 3);
+  Executor cpu(network(make_backend({}), {}, kFusion, networks), 2);
+  const std::vector<float> wanted = run(cpu, batch, input);
+  ASSERT_LT(*std::min_element(wanted.begin(), wanted.end()), 0.01F);
+  for (std::size_t pixel = 0; pixel < wanted.size(); pixel += 5)
+    ASSERT_NEAR(std::accumulate(wanted.begin() + static_cast<std::ptrdiff_t>(pixel),
+                                wanted.begin() + static_cast<std::ptrdiff_t>(pixel) + 5, 0.0),
+                1, 1e-5);
+  PlanOptions poisoned = options();
+  poisoned.poison = true;
+  for (const PlanOptions& o : {options(), poisoned}) {
+    Executor cuda(network(make_cuda_backend(0), o, kFusion, networks));
+    expect_near(run(cuda, batch, input), wanted, tolerance());
   }
 }
 

@@ -11,26 +11,10 @@
 #include "graph/builder.h"
 #include "graph/passes.h"
 #include "support/run_case.h"
+#include "support/zero_weights.h"
 
 namespace atrous {
 namespace {
-
-/// Weights that are all zero, and all the same memory: only their shapes matter here.
-class ZeroWeights : public WeightSource {
- public:
-  std::optional<TensorRef> find(std::string_view name, const std::vector<std::int64_t>& dims) const override {
-    TensorRef tensor{std::string(name), dims, DType::f32, nullptr};
-    const std::size_t bytes = static_cast<std::size_t>(tensor.elements()) * sizeof(float);
-    if (bytes > bytes_) memory_ = std::make_shared<std::vector<std::byte>>(bytes_ = bytes);
-    tensor.data = std::shared_ptr<const std::byte>(memory_, memory_->data());
-    return tensor;
-  }
-  std::string describe() const override { return "zeros"; }
-
- private:
-  mutable std::size_t bytes_ = 0;
-  mutable std::shared_ptr<std::vector<std::byte>> memory_;
-};
 
 /// A small extent in place of `extent`, of the same parity (SAME padding depends on it). At rates above 1 one
 /// row or column off the centre meets the image.
@@ -45,7 +29,7 @@ using Cases = std::map<std::string, test::OpCase>;
 void add_convolutions(const std::filesystem::path& file, Cases& cases) {
   const ModelConfig config = load_model_config(file, search_folders());
   const Shape nominal = nominal_input(config.input);
-  const Graph built = build_graph(config.nodes, config.output, nominal, ZeroWeights());
+  const Graph built = build_graph(config.nodes, config.output, nominal, test::ZeroWeights());
   const Graph graph = fuse_epilogues(fold_affine(drop_identities(built)), nominal);
   const std::vector<Shape> shapes = infer_shapes(graph, nominal);
   for (const Node& node : graph.nodes()) {
