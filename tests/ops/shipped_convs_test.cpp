@@ -4,6 +4,7 @@
 // the image.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "config/model_config.h"
@@ -36,7 +37,8 @@ void add_convolutions(const std::filesystem::path& file, Cases& cases) {
     const auto* p = std::get_if<Conv2dParams>(&node.params);
     if (p == nullptr) continue;
     Shape in = shapes[static_cast<std::size_t>(node.inputs[0])];
-    in = {1, shrink(in.h, p->dh, 4), shrink(in.w, p->dw, 5), in.c};
+    in = {1, shrink(in.h, p->dh, std::max(4, p->kh - p->padding.top - p->padding.bottom)),
+          shrink(in.w, p->dw, std::max(5, p->kw - p->padding.left - p->padding.right)), in.c};
     std::vector<Shape> inputs{in};
     if (p->has_residual) {
       Conv2dParams alone = *p;
