@@ -3,18 +3,26 @@ import numpy as np
 import yaml
 
 
-def load(label_set, raw_names):
-    """Class names of the YAML label set, and a table from raw id to class id."""
+def document_of(label_set):
     with open(label_set) as file:
-        document = yaml.safe_load(file)
-    names = [entry["name"] for entry in document["classes"]]
+        return yaml.safe_load(file)
+
+
+def names(label_set):
+    """Class names of a YAML label set."""
+    return [entry["name"] for entry in document_of(label_set)["classes"]]
+
+
+def load(label_set, raw_names):
+    """Class names, and a table from raw id to class id."""
+    document, classes = document_of(label_set), names(label_set)
     with open(raw_names) as file:
         raw = file.read().split()
     table = np.full(256, document.get("ignore", 255), np.uint8)
     for class_name, sources in document["merge"].items():
         for source in sources:
-            table[raw.index(source)] = names.index(class_name)
+            table[raw.index(source)] = classes.index(class_name)
     missing = [name for i, name in enumerate(raw) if table[i] == 255]
     if missing:
         raise SystemExit(f"{label_set}: no class takes in {', '.join(missing)}")
-    return names, table
+    return classes, table
