@@ -47,6 +47,10 @@ OpParams parse(std::string_view, Fields& fields) {
                                 "together at most",
                                 kMostLabels, kMostTemplates),
                     &templates);
+  p.names = fields.texts("names");
+  if (!p.names.empty() && p.names.size() != p.templates.size())
+    fields.complain(fmt::format("'names' must be {}, one for each of 'templates'", p.templates.size()),
+                    fields.find("names"));
   fields.require("mask");
   const Pair mask = parse_pair(fields, "mask", 1, 1, kMostMaskSide);
   p.mh = mask.h, p.mw = mask.w;

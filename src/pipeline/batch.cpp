@@ -43,6 +43,7 @@ class Batch {
         segmented_(static_cast<std::size_t>(2 * options.workers * options.batch)),
         in_flight_(4 * options.workers * options.batch + 1) {
     segment_.want_probabilities = options.save.probs;
+    segment_.want_template_sheet = options.save.templates;
     const int threads = segment.threads > 0 ? segment.threads : models.front()->backend().default_threads();
     segment_.threads = std::max(1, threads / options.workers);
   }
@@ -149,6 +150,8 @@ class Batch {
                  encode_jpeg(overlay(job.photo.view(), job.result.labels, labels).view()));
     if (options_.save.color)
       write_file(base + ".color.png", encode_png(color_map(job.result.labels, labels).view()));
+    if (options_.save.templates)
+      write_file(base + ".templates.jpg", encode_jpeg(job.result.template_sheet.view()));
     if (options_.save.probs) write_file(base + ".probs.npy", encode_npy(job.result.probabilities));
     if (options_.save.mask) write_file(base + ".png", encode_mask(job.result.labels, labels));
   }
@@ -189,7 +192,7 @@ void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOption
   std::set<fs::path> photos;
   for (const InputFile& input : inputs) photos.insert(fs::weakly_canonical(input.file, status));
   for (const InputFile& input : inputs)
-    for (const char* ending : {".png", ".color.png", ".overlay.jpg"}) {
+    for (const char* ending : {".png", ".color.png", ".overlay.jpg", ".templates.jpg"}) {
       const fs::path output = (options.folder / input.stem).string() + ending;
       if (photos.contains(fs::weakly_canonical(output, status)))
         fail(ErrorCode::invalid_argument, "{}: is an input and would be overwritten; choose another folder",

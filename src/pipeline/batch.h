@@ -13,11 +13,12 @@ namespace atrous {
 
 /// Which files to write for an image.
 struct SaveOptions {
-  bool mask = true, overlay = false, color = false, probs = false;
+  bool mask = true, overlay = false, color = false, probs = false, templates = false;
 };
 
 struct BatchOptions {
-  std::filesystem::path folder;  ///< outputs: FOLDER/STEM.png, .overlay.jpg, .color.png, .probs.npy
+  std::filesystem::path
+      folder;  ///< outputs: FOLDER/STEM.png, .overlay.jpg, .color.png, .probs.npy, .templates.jpg
   SaveOptions save;
   /// Images (groups of `batch`) in the network at the same time, at least one a device; they share the
   /// threads.

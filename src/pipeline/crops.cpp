@@ -115,6 +115,7 @@ std::vector<SegmentResult> segment_crops(Segmenter& segmenter, std::span<const C
       }
       if (whole.labels.ids.empty()) start(whole, source.photo, pieces[i].probabilities.classes);
       paste(whole, pieces[i], group[i].crop);
+      if (whole.template_sheet.rgb.empty()) whole.template_sheet = std::move(pieces[i].template_sheet);
       add_times(whole.times, pieces[i].times);
     }
   }

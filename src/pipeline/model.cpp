@@ -88,7 +88,11 @@ Model::Model(ModelConfig config, const ModelOptions& options, Device device, std
   const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
   random_weights_ = !config_.has_weights();
   const Shape nominal = nominal_input(config_.input);
-  const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights, options.outputs);
+  std::vector<std::string> kept = options.outputs;
+  if (const NodeSpec* fusion = config_.first_node("template_morph"))
+    kept.insert(kept.end(), fusion->inputs.begin(), fusion->inputs.end());
+  template_output_ = 1 + static_cast<int>(options.outputs.size());
+  const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights, kept);
   std::set<std::string_view> counted;  // nodes may share weights
   for (const Node& node : graph.nodes())
     for (const Constant& constant : node.constants)

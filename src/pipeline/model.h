@@ -45,6 +45,8 @@ class Model {
   bool has_random_weights() const { return random_weights_; }
   /// Learned numbers: all tensors but the running statistics of batch norms.
   std::int64_t parameters() const { return parameters_; }
+  /// Where the network has a template_morph: the output that is its coefficients; the next one is its boxes.
+  int template_output() const { return template_output_; }
 
  private:
   Model(ModelConfig config, const ModelOptions& options, Device device, std::string device_note);
@@ -53,6 +55,7 @@ class Model {
   std::shared_ptr<const Network> network_;
   bool random_weights_ = false;
   std::int64_t parameters_ = 0;
+  int template_output_ = 1;
 };
 
 }  // namespace atrous

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/stopwatch.h"
+#include "pipeline/template_values.h"
 #include "refine/dense_crf.h"
 #include "refine/superpixel.h"
 
@@ -44,6 +45,9 @@ Segmenter::Segmenter(std::shared_ptr<const Model> model, const SegmentOptions& o
   for (double scale : options_.scales)
     if (!(scale >= 0.05 && scale <= 8))
       fail(ErrorCode::invalid_argument, "scales: {} is not between 0.05 and 8", scale);
+  if (options_.want_template_sheet && model_->config().first_node("template_morph") == nullptr)
+    fail(ErrorCode::invalid_argument, "model '{}' has no templates to show (no template_morph)",
+         model_->config().name);
   const RefineSpec& spec = model_->config().refine;
   const std::string crf = options_.crf.value_or(spec.crf.empty() ? "off" : spec.crf);
   if (crf != "off") crf_ = parse_crf(crf);
@@ -98,6 +102,8 @@ void Segmenter::run_pass(std::span<const ImageView> photos, double scale, bool f
   executor_.run();
   stream.synchronise();
   const double network_time = watch.lap();
+  if (options_.want_template_sheet && !flip && results[0].template_sheet.rgb.empty())
+    draw_template_sheets(photos, geometry, results);
   const TensorView output = executor_.output();
   const Shape& shape = output.desc.shape;
   const bool softmax = config.fusion == Fusion::mean && !config.probabilities;
@@ -125,6 +131,19 @@ void Segmenter::run_pass(std::span<const ImageView> photos, double scale, bool f
     results[i].times.network += network_time * share;
     results[i].times.upsample += watch.lap();
   }
+}
+
+void Segmenter::draw_template_sheets(std::span<const ImageView> photos, const Geometry& geometry,
+                                     std::span<SegmentResult> results) {
+  const std::vector<float> coefficients = executor_.read_output(model_->template_output());
+  const std::vector<float> boxes = executor_.read_output(model_->template_output() + 1);
+  const auto slice = [&](const std::vector<float>& values, std::size_t i) {
+    const std::size_t one = values.size() / photos.size();
+    return std::span(values).subspan(i * one, one);
+  };
+  for (std::size_t i = 0; i < photos.size(); ++i)
+    results[i].template_sheet =
+        template_sheet(photos[i], template_masks(*model_, slice(coefficients, i), slice(boxes, i), geometry));
 }
 
 void Segmenter::finish(const ImageView& photo, ScoreMap scores, SegmentResult& result) const {

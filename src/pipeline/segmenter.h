@@ -21,6 +21,8 @@ struct SegmentOptions {
   std::optional<std::string> crf;   ///< none: as the config says; "off"; else as parse_crf reads it
   std::optional<int> superpixels;   ///< none: as the config says; 0: off
   bool want_probabilities = false;  ///< fill SegmentResult::probabilities
+  bool want_template_sheet =
+      false;  ///< fill SegmentResult::template_sheet; the model must have a template_morph
 };
 
 /// Milliseconds spent on one photo.
@@ -32,6 +34,7 @@ struct StageTimes {
 struct SegmentResult {
   LabelMap labels;         ///< the photo's size
   ScoreMap probabilities;  ///< sums to 1; empty unless wanted
+  Image template_sheet;    ///< image/template_sheet.h, of the first pass; empty unless wanted
   StageTimes times;
 };
 
@@ -54,6 +57,8 @@ class Segmenter {
   void run_group(std::span<const ImageView> photos, std::span<SegmentResult> results);
   void run_pass(std::span<const ImageView> photos, double scale, bool flip, std::span<ScoreMap> fused,
                 std::span<SegmentResult> results);
+  void draw_template_sheets(std::span<const ImageView> photos, const Geometry& geometry,
+                            std::span<SegmentResult> results);
   void finish(const ImageView& photo, ScoreMap scores, SegmentResult& result) const;
   bool needs_scores() const;
 

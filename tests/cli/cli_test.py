@@ -136,6 +136,15 @@ class Cli(Program):
         self.assertEqual(names, ["photographer.color.png", "photographer.overlay.jpg", "photographer.png",
                                  "photographer.probs.npy", "report.jsonl", "run.json"])
 
+    def test_active_template_regression_shows_its_templates(self):
+        self.run_atrous("segment", PHOTO, "-m", "atr", "-o", "out", "--save", "mask,templates,probs")
+        ids, _ = read_mask((self.folder / "out/photographer.png").read_bytes())
+        probs = np.load(self.folder / "out/photographer.probs.npy").astype(np.float32)
+        self.assertEqual(probs.shape, (14, *ids.shape))
+        np.testing.assert_allclose(probs.sum(0), 1, atol=5e-3)
+        self.assertGreater((ids > 0).mean(), 0.02)
+        self.assertEqual((self.folder / "out/photographer.templates.jpg").read_bytes()[:2], b"\xff\xd8")
+
     def test_stdin_gives_the_same_mask(self):
         self.photos(1)
         self.run_atrous("segment", "photos/0.png", "-o", "out", "--quiet")
@@ -187,6 +196,7 @@ class Cli(Program):
         self.assert_refused("segment", "photos", "--superpixels=0.5", naming="0.5")
         self.assert_refused("segment", "photos", "--scales", "1,x", naming="'x'")
         self.assert_refused("segment", "photos", "--scales", "0", naming="scales")
+        self.assert_refused("segment", "photos", "--save", "templates", naming="template_morph")
         self.assert_refused("segment", "photos", "--save", "mask,gif", naming="gif")
         self.assert_refused("segment", "photos", "--batch", "0", naming="--batch")
         (self.folder / "none").mkdir()

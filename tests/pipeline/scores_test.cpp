@@ -8,13 +8,14 @@
 
 #include "core/error.h"
 #include "pipeline/segmenter.h"
+#include "pipeline/template_values.h"
 #include "support/temp_folder.h"
 
 namespace atrous {
 namespace {
 
 /// A network whose scores have the photo's own size, so that upsampling changes nothing, and its end.
-std::string model(const std::string& end, const std::string& size = "policy: native") {
+std::string yaml_of(const std::string& end, const std::string& size = "policy: native") {
   return "labels: {classes: [background, left, right], flip_pairs: [[left, right]]}\ninput: {mean: 0.5, " +
          size +
          "}\nnetwork:\n"
@@ -54,7 +55,8 @@ TEST_F(Scores, ProbabilitiesAreUsedAsTheyAre) {
   mirrored.flip = true;
   refined.flip = true, refined.crf = "iterations=2", refined.superpixels = 20;
   for (const SegmentOptions& options : {plain, mirrored, refined}) {
-    const SegmentResult logits = run(model(""), options), probabilities = run(model(kProbabilities), options);
+    const SegmentResult logits = run(yaml_of(""), options),
+                        probabilities = run(yaml_of(kProbabilities), options);
     expect_distributions(probabilities.probabilities);
     const std::vector<float>&a = logits.probabilities.values, &b = probabilities.probabilities.values;
     ASSERT_EQ(a.size(), b.size());
@@ -66,14 +68,14 @@ TEST_F(Scores, ProbabilitiesAreUsedAsTheyAre) {
 TEST_F(Scores, ProbabilitiesStayDistributionsWhenResizedAndFused) {
   SegmentOptions options;
   options.scales = {0.75, 1};
-  expect_distributions(run(model(kProbabilities, "policy: long_side, size: 17"), options).probabilities);
+  expect_distributions(run(yaml_of(kProbabilities, "policy: long_side, size: 17"), options).probabilities);
 }
 
 TEST_F(Scores, OtherNodesAreKeptBesideThem) {
   ModelOptions options;
   options.random_weights = true;
   options.device = "cpu";
-  const std::string file = folder_.write("m.yaml", model(kProbabilities)).string();
+  const std::string file = folder_.write("m.yaml", yaml_of(kProbabilities)).string();
   const ModelConfig config = load_model_config(file, {});
   ASSERT_NE(config.first_node("softmax"), nullptr);
   EXPECT_EQ(config.first_node("template_morph"), nullptr);
@@ -94,14 +96,58 @@ TEST_F(Scores, OtherNodesAreKeptBesideThem) {
 
 TEST_F(Scores, MaximumIsForLogits) {
   try {
-    run(model(kProbabilities + "fusion: max\n"), {});
+    run(yaml_of(kProbabilities + "fusion: max\n"), {});
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     EXPECT_NE(error.message().find("m.yaml:9: 'fusion: max' is for logits, not for 'scores: probabilities'"),
               std::string::npos)
         << error.message();
   }
-  EXPECT_THROW(run(model("scores: energies\n"), {}), Error);
+  EXPECT_THROW(run(yaml_of("scores: energies\n"), {}), Error);
+}
+
+TEST_F(Scores, TemplatesAreShownOnRequest) {
+  const std::string file = folder_
+                               .write("t.yaml", R"(labels: 3
+scores: probabilities
+input: {mean: 0.5, policy: stretch, size: 16}
+network:
+  - {name: mean, op: global_average_pool}
+  - {name: alpha, op: fully_connected, input: mean, out: 5}
+  - {name: boxes, op: fully_connected, input: mean, out: 10}
+  - {name: seen, op: sigmoid}
+  - {name: fusion, op: template_morph, inputs: [alpha, seen], templates: [2, 3], names: [hat, bag], mask: [4, 6], size: 16}
+)")
+                               .string();
+  ModelOptions random;
+  random.random_weights = true;
+  random.device = "cpu";
+  const auto model = Model::open(file, random);
+  SegmentOptions options;
+  EXPECT_TRUE(Segmenter(model, options).run(photo_.view()).template_sheet.rgb.empty());
+  options.want_template_sheet = true;
+  const Image sheet = Segmenter(model, options).run(photo_.view()).template_sheet;
+  EXPECT_GE(sheet.height, 640);
+  EXPECT_EQ(sheet.rgb.size(),
+            static_cast<std::size_t>(sheet.width) * static_cast<std::size_t>(sheet.height) * 3);
+
+  const std::vector<float> alpha{0.5F, 0, 0, -1, 2}, boxes(10, 0.25F);
+  const TemplateMasks masks =
+      template_masks(*model, alpha, boxes, plan_geometry(model->config().input, 31, 23));
+  EXPECT_EQ(masks.names, (std::vector<std::string>{"hat", "bag"}));
+  EXPECT_DOUBLE_EQ(masks.map_width, 31);
+  EXPECT_DOUBLE_EQ(masks.map_height, 23);
+  const std::vector<float> dictionary =
+      model->network()->graph().first(OpKind::template_morph)->constants.front().read_f32();
+  ASSERT_EQ(masks.masks.size(), 2U * 24);
+  for (std::size_t i = 0; i < 24; ++i) {
+    EXPECT_NEAR(masks.masks[i], std::clamp(0.5F * dictionary[i], 0.0F, 1.0F), 1e-6);
+    EXPECT_NEAR(masks.masks[24 + i],
+                std::clamp(2 * dictionary[4 * 24 + i] - dictionary[3 * 24 + i], 0.0F, 1.0F), 1e-6);
+  }
+
+  const auto without = Model::open(folder_.write("m.yaml", yaml_of("")).string(), random);
+  EXPECT_THROW(Segmenter(without, options), Error);
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ std::vector<std::string> split(const std::string& list) {
 }
 
 SaveOptions parse_save(const std::string& list) {
-  SaveOptions save{false, false, false, false};
+  SaveOptions save{false, false, false, false, false};
   const std::vector<std::string> parts = split(list);
   if (parts.empty()) fail(ErrorCode::invalid_argument, "--save names nothing");
   for (const std::string& part : parts) {
@@ -81,11 +81,15 @@ SaveOptions parse_save(const std::string& list) {
       save.color = true;
     else if (part == "probs")
       save.probs = true;
+    else if (part == "templates")
+      save.templates = true;
     else if (part == "rle" || part == "polygons")
       fail(ErrorCode::unsupported,
-           "--save: this version does not write {} (mask, overlay, color and probs it does)", part);
+           "--save: this version does not write {} (mask, overlay, color, probs and templates it does)",
+           part);
     else
-      fail(ErrorCode::invalid_argument, "--save: there is no '{}' (mask, overlay, color, probs)", part);
+      fail(ErrorCode::invalid_argument, "--save: there is no '{}' (mask, overlay, color, probs, templates)",
+           part);
   }
   return save;
 }

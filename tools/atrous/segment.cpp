@@ -154,7 +154,8 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
 
 int segment(Arguments& arguments) {
   arguments.batch.save = parse_save(arguments.save);
-  const SegmentOptions options = arguments.segment.parse(arguments.model.threads);
+  SegmentOptions options = arguments.segment.parse(arguments.model.threads);
+  options.want_template_sheet = arguments.batch.save.templates;
   const bool from_stdin =
       std::find(arguments.inputs.begin(), arguments.inputs.end(), "-") != arguments.inputs.end();
   if (from_stdin && arguments.inputs.size() > 1)
@@ -184,7 +185,8 @@ void add_segment(CLI::App& app, Run& run) {
   command->add_option("-o,--output", arguments->folder,
                       "folder of the results; default: atrous-out (for - the mask goes to stdout)");
   command
-      ->add_option("--save", arguments->save, "what to write: mask, overlay, color, probs; comma separated")
+      ->add_option("--save", arguments->save,
+                   "what to write: mask, overlay, color, probs, templates; comma separated")
       ->capture_default_str();
   command->add_flag("-r,--recurse", arguments->recurse, "sub-folders of folders too");
   arguments->model.add_to(*command, false);
