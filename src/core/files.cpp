@@ -2,6 +2,7 @@
 #include "core/files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,6 +47,12 @@ class Descriptor {
   std::string file_;
 };
 
+void make_parents(const fs::path& file) {
+  std::error_code status;
+  if (file.has_parent_path()) fs::create_directories(file.parent_path(), status);
+  if (status) fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), status.message());
+}
+
 }  // namespace
 
 MappedFile map_file(const fs::path& file) {
@@ -77,11 +84,25 @@ std::vector<std::byte> read_file(const fs::path& file) {
   return content;
 }
 
+FileLock::FileLock(const fs::path& file) {
+  make_parents(file);
+  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  int status = fd_;
+  if (fd_ >= 0) do
+      status = ::flock(fd_, LOCK_EX);
+    while (status != 0 && errno == EINTR);
+  if (status >= 0) return;
+  const std::string reason = std::strerror(errno);
+  if (fd_ >= 0) ::close(fd_);
+  fail(ErrorCode::io, "{}: cannot be locked: {}", file.string(), reason);
+}
+
+FileLock::~FileLock() { ::close(fd_); }
+
 void replace_file(const fs::path& file, const std::function<void(const fs::path&)>& write) {
   static std::atomic<unsigned> counter{0};
   std::error_code status;
-  if (file.has_parent_path()) fs::create_directories(file.parent_path(), status);
-  if (status) fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), status.message());
+  make_parents(file);
   const fs::file_type type = fs::status(file, status).type();
   const bool device = type == fs::file_type::character || type == fs::file_type::fifo;
   fs::path temporary = file;

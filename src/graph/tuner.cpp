@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -13,6 +14,8 @@
 
 namespace atrous {
 namespace {
+
+using TunedTimes = std::map<std::string, std::vector<Tuner::Measured>>;
 
 constexpr int kRounds = 3, kRuns = 10;
 constexpr double kHopeless =
@@ -64,6 +67,42 @@ std::unique_ptr<DeviceMemory> filled_memory(const Backend& backend, Stream& stre
   return memory;
 }
 
+/// What the file says; empty where it is missing or broken.
+TunedTimes read_times(const std::filesystem::path& file) {
+  try {
+    TunedTimes times;
+    const std::vector<std::byte> content = read_file(file);
+    const auto* text = reinterpret_cast<const char*>(content.data());
+    const nlohmann::json document = nlohmann::json::parse(text, text + content.size());
+    for (const auto& [problem, entries] : document.at("problems").items())
+      for (const nlohmann::json& entry : entries)
+        times[problem].push_back({entry.at(0).get<std::string>(), entry.at(1).get<double>()});
+    return times;
+  } catch (const Error&) {  // not there, or not readable
+  } catch (const nlohmann::json::exception&) {
+  }
+  return {};
+}
+
+std::string text_of(const TunedTimes& times, const std::string& backend) {
+  nlohmann::json problems = nlohmann::json::object();
+  for (const auto& [problem, entries] : times)
+    for (const Tuner::Measured& m : entries) problems[problem].push_back({m.implementation, m.milliseconds});
+  return nlohmann::json{{"version", ATROUS_VERSION}, {"backend", backend}, {"problems", problems}}.dump(1);
+}
+
+/// Keeps other processes from writing `file` between our reading and our writing it; nothing where the file
+/// system has no locks.
+std::optional<FileLock> lock_if_possible(const std::filesystem::path& file) {
+  std::filesystem::path name = file;
+  name += ".lock";
+  try {
+    return std::optional<FileLock>(std::in_place, name);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 std::uint64_t fnv(std::string_view text) {
   std::uint64_t hash = 14695981039346656037ULL;
   for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
@@ -89,7 +128,7 @@ std::filesystem::path cache_folder() {
 Tuner::Tuner(const Backend& backend, const std::filesystem::path& folder) : backend_(backend) {
   if (folder.empty()) return;
   file_ = folder / fmt::format("tuning-{:016x}.json", fnv(ATROUS_VERSION " " + backend.describe()));
-  load();
+  known_ = read_times(file_);
 }
 
 std::vector<Tuner::Measured> Tuner::measure(const NodeDesc& node,
@@ -154,30 +193,12 @@ double Tuner::time_of(const NodeDesc& node, const Implementation& candidate, dou
   return best;
 }
 
-void Tuner::load() {
-  try {
-    const std::vector<std::byte> content = read_file(file_);
-    const auto* text = reinterpret_cast<const char*>(content.data());
-    const nlohmann::json document = nlohmann::json::parse(text, text + content.size());
-    for (const auto& [problem, times] : document.at("problems").items())
-      for (const nlohmann::json& entry : times)
-        known_[problem].push_back({entry.at(0).get<std::string>(), entry.at(1).get<double>()});
-  } catch (const Error&) {  // not there, or not readable
-  } catch (const nlohmann::json::exception&) {
-    known_.clear();
-  }
-}
-
-void Tuner::save() const {
+void Tuner::save() {
   if (file_.empty()) return;
-  nlohmann::json problems = nlohmann::json::object();
-  for (const auto& [problem, times] : known_)
-    for (const Measured& m : times) problems[problem].push_back({m.implementation, m.milliseconds});
-  const std::string text = nlohmann::json{
-      {"version", ATROUS_VERSION},
-      {"backend", backend_.describe()},
-      {"problems", problems}}.dump(1);
   try {
+    const std::optional<FileLock> lock = lock_if_possible(file_);
+    known_.merge(read_times(file_));  // what others have measured since
+    const std::string text = text_of(known_, backend_.describe());
     write_file(file_, std::as_bytes(std::span(text)));
   } catch (const Error&) {  // a cache that cannot be written is no reason to fail
   }

@@ -13,8 +13,8 @@ namespace atrous {
 
 /// Finds the fastest of several implementations of a node by running them on the device, and remembers it in
 /// a file of the user's cache (XDG_CACHE_HOME/atrous) named after the backend's description, which holds
-/// device, driver and library versions. A file that is broken or cannot be written costs measuring again,
-/// nothing else. Thread-safe.
+/// device, driver and library versions. Processes that tune at once keep each other's entries. A file that is
+/// broken or cannot be written costs measuring again, nothing else. Thread-safe.
 class Tuner {
  public:
   /// `folder`: where the file lies; empty: nothing is remembered.
@@ -30,8 +30,7 @@ class Tuner {
 
  private:
   double time_of(const NodeDesc& node, const Implementation& candidate, double fastest) const;
-  void load();
-  void save() const;
+  void save();
 
   const Backend& backend_;
   std::filesystem::path file_;
