@@ -4,8 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "backend/backend.h"
 #include "backend/cuda/runtime.h"
+#include "core/image.h"
+#include "core/resample.h"
 
 /// The two ends of a pass that meet the photo: its pixels into the network's input, the network's output at
 /// its size. Addresses are on the device; everything is put on the stream and nothing waits.

@@ -62,14 +62,6 @@ class Recording {
   virtual void replay() const = 0;
 };
 
-/// One image of the network's output, on the device: logits [h, w, classes].
-struct LogitsView {
-  const void* data = nullptr;
-  std::int64_t width = 0, height = 0, pitch = 0;
-  int classes = 0;
-  DType dtype = DType::f32;
-};
-
 /// Work on one device, in order, and the staging memory that crossing to it needs. One thread at a time. On
 /// the CPU all is done when a call returns.
 class Stream {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/types.h"
+
 namespace atrous {
 
 /// value = in[low] + (in[high] - in[low]) * weight.
@@ -18,6 +20,14 @@ LinearSample linear_sample(double at, std::int64_t in);
 /// Position on an axis of the network's output that a photo's pixel reads: factor * pixel + offset.
 struct AxisMap {
   double factor = 1, offset = 0;
+};
+
+/// One image of the network's output, on the device: logits [h, w, classes].
+struct LogitsView {
+  const void* data = nullptr;
+  std::int64_t width = 0, height = 0, pitch = 0;
+  int classes = 0;
+  DType dtype = DType::f32;
 };
 
 /// How a photo's pixels read the network's output, bilinearly.
