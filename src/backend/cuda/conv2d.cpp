@@ -3,10 +3,12 @@
 #include <array>
 #include <utility>
 
+#include "backend/cuda/conv2d_node.h"
 #include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/cudnn_conv2d.h"
 #include "backend/cuda/depthwise.h"
+#include "backend/cuda/refuse.h"
 #include "backend/function_kernel.h"
 #include "kernels/conv2d_direct.h"
 #include "kernels/conv2d_implicit_gemm.h"
@@ -16,13 +18,7 @@ namespace atrous {
 namespace {
 
 using cuda::Conv2dAddresses;
-using cuda::Conv2dProblem;
 using cuda::GemmMath;
-
-Conv2dProblem problem_of(const NodeDesc& node) {
-  return {node.inputs[0], node.output, node.inputs.back(),
-          resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape)};
-}
 
 Conv2dAddresses addresses(const ConvConstants& constants, const KernelArgs& args) {
   return {args.inputs[0], constants.weight->data(), constants.bias_data(), args.inputs.back(), args.output,
@@ -46,38 +42,29 @@ class ImplicitGemm : public Kernel {
 
 template <GemmMath math>
 std::string refuse_gemm(const NodeDesc& node) {
-  return refuse_conv2d_implicit_gemm(problem_of(node), math, cuda::current_device_info().major);
+  return refuse_conv2d_implicit_gemm(conv2d_problem(node), math, cuda::current_device_info().major);
 }
 
 template <GemmMath math>
 std::unique_ptr<Kernel> prepare_gemm(const NodeDesc& node, PrepareContext& context) {
   return std::make_unique<ImplicitGemm>(
-      plan_implicit_gemm(problem_of(node), math, cuda::current_device_info().multiprocessors),
+      plan_implicit_gemm(conv2d_problem(node), math, cuda::current_device_info().multiprocessors),
       channel_major_constants(node, context));
 }
 
-std::string refuse_half(const NodeDesc& node) {
-  if (node.inputs[0].dtype == DType::f32) return "for f16 and bf16 activations only";
-  return refuse_gemm<GemmMath::tensor_core>(node);
-}
-
-std::string refuse_tf32(const NodeDesc& node) {
-  if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
-  if (!node.allow_tf32) return "f32 means f32: rounding to tf32 was not allowed";
-  return refuse_gemm<GemmMath::tensor_core>(node);
-}
-
 std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& context) {
-  return kernel_of(
-      [problem = problem_of(node), constants = tap_major_constants(node, context)](const KernelArgs& args) {
-        run_conv2d_direct(problem, addresses(constants, args), stream_of(args));
-      });
+  return kernel_of([problem = conv2d_problem(node),
+                    constants = tap_major_constants(node, context)](const KernelArgs& args) {
+    run_conv2d_direct(problem, addresses(constants, args), stream_of(args));
+  });
 }
 
 constexpr Implementation kConv[] = {
     {"depthwise", refuse_depthwise, prepare_depthwise},
-    {"implicit_gemm", refuse_half, prepare_gemm<GemmMath::tensor_core>},
-    {"implicit_gemm_tf32", refuse_tf32, prepare_gemm<GemmMath::tensor_core>},
+    {"implicit_gemm", refuse_by<refuse_f32, refuse_gemm<GemmMath::tensor_core>>,
+     prepare_gemm<GemmMath::tensor_core>},
+    {"implicit_gemm_tf32", refuse_by<refuse_all_but_tf32, refuse_gemm<GemmMath::tensor_core>>,
+     prepare_gemm<GemmMath::tensor_core>},
     {"implicit_gemm_fp32", refuse_gemm<GemmMath::fma>, prepare_gemm<GemmMath::fma>},
     {"cudnn", refuse_cudnn, prepare_cudnn},
     {"cudnn_tf32", refuse_cudnn_tf32, prepare_cudnn_tf32},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backend/cuda/conv2d_node.h"
 #include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/cudnn_choice.h"
@@ -20,11 +21,6 @@ using cuda::Conv2dProblem;
 using cudnn::Math;
 
 constexpr std::size_t kWorkspaceAlignment = 256;  ///< as device memory has it
-
-Conv2dProblem problem_of(const NodeDesc& node) {
-  return {node.inputs[0], node.output, node.inputs.back(),
-          resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape)};
-}
 
 bool begins_pixels_at_16_bytes(const TensorDesc& tensor) {
   return tensor.base_alignment % 16 == 0 &&
@@ -44,7 +40,7 @@ std::string refuse_problem(const NodeDesc& node, const Conv2dParams& p) {
 
 std::string refuse(const NodeDesc& node, Math math) {
   if (!cudnn::library().why_none.empty()) return cudnn::library().why_none;
-  const Conv2dProblem problem = problem_of(node);
+  const Conv2dProblem problem = conv2d_problem(node);
   if (std::string reason = refuse_problem(node, problem.params); !reason.empty()) return reason;
   try {
     return cudnn::choose(node, problem, math).refusal;
@@ -108,7 +104,7 @@ class CudnnKernel : public Kernel {
 };
 
 std::unique_ptr<Kernel> prepare(const NodeDesc& node, PrepareContext& context, Math math) {
-  const Conv2dProblem problem = problem_of(node);
+  const Conv2dProblem problem = conv2d_problem(node);
   return std::make_unique<CudnnKernel>(problem, cudnn::choose(node, problem, math).algorithm,
                                        dense_constants(node, context),
                                        typed_bias(node, context, problem.params.oc));
@@ -119,9 +115,7 @@ std::unique_ptr<Kernel> prepare(const NodeDesc& node, PrepareContext& context, M
 std::string refuse_cudnn(const NodeDesc& node) { return refuse(node, Math::exact); }
 
 std::string refuse_cudnn_tf32(const NodeDesc& node) {
-  if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
-  if (!node.allow_tf32) return "f32 means f32: rounding to tf32 was not allowed";
-  if (cuda::current_device_info().major < 8) return "the device has no tf32";
+  if (std::string why = refuse_all_but_tf32(node); !why.empty()) return why;
   return refuse(node, Math::tf32);
 }
 

@@ -3,11 +3,13 @@
 #include "kernels/pyramid.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <utility>
 
 #include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/refuse.h"
 #include "backend/function_kernel.h"
 #include "core/error.h"
 #include "kernels/conv2d_direct.h"
@@ -27,7 +29,8 @@ PyramidProblem problem_of(const NodeDesc& node) {
   return problem;
 }
 
-/// A branch as a node by itself; it must stay where it is while desc() is in use.
+/// A branch as a node by itself; it must stay where it is while desc() is in use. Each branch of a sum but
+/// the first adds to what lies in the output.
 class BranchNode {
  public:
   BranchNode(const NodeDesc& node, const PyramidProblem& problem, int branch)
@@ -42,6 +45,9 @@ class BranchNode {
         constants_.push_back(constant);
         constants_.back().name.erase(0, prefix.size());
       }
+    if (!problem.sum || branch == 0) return;
+    std::get<Conv2dParams>(params_).has_residual = true;
+    inputs_.push_back(output_);
   }
   NodeDesc desc() const { return {name_, params_, inputs_, output_, constants_, node_.allow_tf32}; }
 
@@ -103,27 +109,18 @@ std::unique_ptr<Kernel> prepare_one_launch(const NodeDesc& node, PrepareContext&
   return std::make_unique<OneLaunch>(node, context, math);
 }
 
-std::string refuse_half(const NodeDesc& node) {
-  if (node.inputs[0].dtype == DType::f32) return "for f16 and bf16 activations only";
-  return refuse_one_launch<GemmMath::tensor_core>(node);
-}
-
-std::string refuse_tf32(const NodeDesc& node) {
-  if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
-  if (!node.allow_tf32) return "f32 means f32: rounding to tf32 was not allowed";
-  return refuse_one_launch<GemmMath::tensor_core>(node);
-}
-
-/// Each branch of a concatenation by the first convolution that accepts it.
+/// Each branch by the first convolution that accepts it; a sum is rounded to its type after each.
 class OneByOne : public Kernel {
  public:
-  OneByOne(const NodeDesc& node, PrepareContext& context) {
+  OneByOne(NodeDesc node, PrepareContext& context, bool allow_tf32) {
+    node.allow_tf32 = allow_tf32;
     const PyramidProblem problem = problem_of(node);
-    std::size_t channels = 0;
+    std::size_t channel = 0;
     for (int b = 0; b < static_cast<int>(problem.branches.size()); ++b) {
       const BranchNode branch(node, problem, b);
-      branches_.push_back({prepare_conv(branch.desc(), context), channels * size_of(node.output.dtype)});
-      channels += static_cast<std::size_t>(problem.branches[static_cast<std::size_t>(b)].oc);
+      branches_.push_back({prepare_conv(branch.desc(), context), channel * size_of(node.output.dtype),
+                           branch.desc().inputs.size() > 1});
+      if (!problem.sum) channel += static_cast<std::size_t>(problem.branches[static_cast<std::size_t>(b)].oc);
     }
   }
   std::size_t workspace_bytes() const override {
@@ -132,19 +129,22 @@ class OneByOne : public Kernel {
     return most;
   }
   void run(const KernelArgs& args) const override {
-    for (const Branch& branch : branches_)
+    for (const Branch& branch : branches_) {
+      std::byte* output = static_cast<std::byte*>(args.output) + branch.offset;
+      const std::array<const void*, 2> inputs{args.inputs[0], output};
       branch.kernel->run(
-          {args.inputs, static_cast<std::byte*>(args.output) + branch.offset, args.workspace, args.stream});
+          {std::span(inputs).first(branch.accumulates ? 2 : 1), output, args.workspace, args.stream});
+    }
   }
 
  private:
   struct Branch {
     std::unique_ptr<Kernel> kernel;
     std::size_t offset;  ///< bytes into the output
+    bool accumulates;
   };
 
-  static std::unique_ptr<Kernel> prepare_conv(NodeDesc node, PrepareContext& context) {
-    node.allow_tf32 = false;
+  static std::unique_ptr<Kernel> prepare_conv(const NodeDesc& node, PrepareContext& context) {
     for (const Implementation& implementation : cuda_conv2d())
       if (implementation.refuse(node).empty()) return implementation.prepare(node, context);
     fail(ErrorCode::internal, "no convolution accepts a branch of a pyramid");
@@ -153,12 +153,9 @@ class OneByOne : public Kernel {
   std::vector<Branch> branches_;
 };
 
-std::string refuse_one_by_one(const NodeDesc& node) {
-  return std::get<PyramidParams>(node.params).sum ? "for concatenations only" : "";
-}
-
+template <bool allow_tf32>
 std::unique_ptr<Kernel> prepare_one_by_one(const NodeDesc& node, PrepareContext& context) {
-  return std::make_unique<OneByOne>(node, context);
+  return std::make_unique<OneByOne>(node, context, allow_tf32);
 }
 
 std::string refuse_direct(const NodeDesc& node) {
@@ -188,10 +185,13 @@ std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& con
 }
 
 constexpr Implementation kPyramid[] = {
-    {"one_launch", refuse_half, prepare_one_launch<GemmMath::tensor_core>},
-    {"one_launch_tf32", refuse_tf32, prepare_one_launch<GemmMath::tensor_core>},
+    {"one_launch", refuse_by<refuse_f32, refuse_one_launch<GemmMath::tensor_core>>,
+     prepare_one_launch<GemmMath::tensor_core>},
+    {"one_launch_tf32", refuse_by<refuse_all_but_tf32, refuse_one_launch<GemmMath::tensor_core>>,
+     prepare_one_launch<GemmMath::tensor_core>},
     {"one_launch_fp32", refuse_one_launch<GemmMath::fma>, prepare_one_launch<GemmMath::fma>},
-    {"one_by_one", refuse_one_by_one, prepare_one_by_one},
+    {"one_by_one_tf32", refuse_all_but_tf32, prepare_one_by_one<true>},
+    {"one_by_one", accept_all, prepare_one_by_one<false>},
     {"direct", refuse_direct, prepare_direct}};
 
 }  // namespace
