@@ -30,7 +30,7 @@ TEST_P(AtrousRates, Conv2d) {
 INSTANTIATE_TEST_SUITE_P(Rates, AtrousRates, testing::Values(1, 2, 4, 6, 12, 18, 24, 36));
 
 TEST(Conv2d, EveryRateTo36) {
-  for (int rate = 1; rate <= 36; ++rate) {
+  for (int rate = 1; rate <= 36; rate += test::kSanitized ? 5 : 1) {
     expect_case({"rate " + std::to_string(rate), conv(16, 3, 1, rate), {{1, 13, 41, 8}}});
     expect_case({"depthwise at rate " + std::to_string(rate), conv(0, 3, 1, rate, 0), {{1, 13, 41, 16}}});
   }
@@ -39,10 +39,10 @@ TEST(Conv2d, EveryRateTo36) {
 TEST(Conv2d, KernelsStridesAndPaddings) {
   for (int k : {1, 2, 3, 5, 7})
     for (int s : {1, 2, 3}) {
-      expect_case({"square", conv(20, k, s), {{1, 21, 17, 12}}});
+      expect_case({"square", conv(20, k, s), {{1, 13, 11, 12}}});
       Conv2dParams same = conv(9, k, s);
       same.padding = {true};
-      expect_case({"same", same, {{1, 20, 18, 5}}});
+      expect_case({"same", same, {{1, 12, 10, 5}}});
     }
   Conv2dParams odd = conv(8, 3, 2);
   odd.padding = {false, 0, 1, 2, 3};
@@ -56,7 +56,7 @@ TEST(Conv2d, KernelsStridesAndPaddings) {
 }
 
 TEST(Conv2d, ManyChannelsAndPixelsThatNoTapMeets) {
-  expect_case({"many channels", conv(33, 3, 1, 2), {{2, 7, 9, 530}}});
+  expect_case({"many channels", conv(33, 3, 1, 2), {{2, 4, 5, 530}}});
   Conv2dParams lost = conv(18, 3, 1, 2);
   lost.has_bias = true, lost.padding = {false, 9, 9, 9, 9};
   expect_case({"lost in the padding", lost, {{1, 5, 6, 20}}});

@@ -20,7 +20,8 @@ thread_local BlockRunner* running = nullptr;
 FiberPool pool;  // one grid at a time
 
 bool same_place(const Site& a, const Site& b) {
-  return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
+  return a.line() == b.line() && a.column() == b.column() &&
+         (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
 std::string at(const Site& site) { return fmt::format("{}:{}", site.file_name(), site.line()); }

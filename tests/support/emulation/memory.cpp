@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kAlignment = 256;
 /// Around an allocation lie bytes that read as NaN and that nothing may write. The address sanitizer does
 /// better without.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ATROUS_EMULATION_ASAN)
 constexpr std::size_t kGuard = 0;
 #else
 constexpr std::size_t kGuard = kAlignment;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the execution layer says to the sanitizers. The layer itself is compiled without the thread sanitizer,
-// so that only the kernels' own accesses are watched; ATROUS_EMULATION_TSAN says that the program has it all
-// the same.
+// What the execution layer says to the sanitizers. The layer itself is compiled without them, so that only
+// the kernels' own accesses are watched; ATROUS_EMULATION_ASAN or _TSAN says that the program has one all the
+// same.
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ATROUS_EMULATION_ASAN 1
+#if defined(ATROUS_EMULATION_ASAN)
 #include <sanitizer/common_interface_defs.h>
 #endif
 #if defined(ATROUS_EMULATION_TSAN)
