@@ -88,6 +88,11 @@ double cycles_of_parts(const Conv2dProblem& problem, int parts, int multiprocess
   return kLaunch + 2 * static_cast<double>(sum_parts_bytes(problem, parts)) / multiprocessors / kBytesACycle;
 }
 
+double cycles_of_copies(DType dtype, const ImplicitGemmVariant& v, double pixels) {
+  constexpr double kBytesACycle = 32;
+  return pixels * v.channels * static_cast<double>(size_of(dtype)) / kBytesACycle;
+}
+
 TileRectangle best_rectangle(std::span<const Conv2dProblem> problems, GemmMath math,
                              const ImplicitGemmVariant& v) {
   const Shape& out = problems[0].out.shape;

@@ -38,4 +38,7 @@ struct TileRectangle {
 TileRectangle best_rectangle(std::span<const Conv2dProblem> problems, GemmMath math,
                              const ImplicitGemmVariant& variant);
 
+/// Writing so many pixels of a tile.
+double cycles_of_copies(DType dtype, const ImplicitGemmVariant& variant, double pixels);
+
 }  // namespace atrous::cuda

@@ -57,19 +57,28 @@ ATROUS_DEVICE void accumulate(Loader loader, typename Tile::Math& math, unsigned
   sync_block();
 }
 
-/// Calls store(pixel of the whole batch, channel, eight sums) for every group of eight channels of the tile
-/// that has a channel below oc. The sums go through shared memory, so that neighbouring lanes store
-/// neighbouring channels and the registers are free for the epilogue.
+/// Where a warp leaves its sums for the epilogue: they go through shared memory, so that neighbouring lanes
+/// store neighbouring channels and the registers are free.
+template <typename Tile>
+ATROUS_DEVICE float* sums_of_warp(unsigned char* shared, int warp) {
+  return reinterpret_cast<float*>(shared) + warp * Tile::Math::kRows * kSpillColumns;
+}
+template <typename Tile>
+ATROUS_DEVICE void spill_sums(const typename Tile::Math& math, unsigned char* shared) {
+  math.spill(sums_of_warp<Tile>(shared, static_cast<int>(threadIdx.x) / 32));
+  sync_warp();
+}
+
+/// Calls store(pixel of the whole batch, channel, eight sums) for every group of eight channels of the
+/// spilled tile that has a channel below oc.
 template <typename Tile, typename Store>
-ATROUS_DEVICE void write_tile(const GemmGeometry& g, const TilePlace& at, const typename Tile::Math& math,
-                              unsigned char* shared, const Store& store) {
+ATROUS_DEVICE void write_sums(const GemmGeometry& g, const TilePlace& at, unsigned char* shared,
+                              const Store& store) {
   using Math = typename Tile::Math;
   constexpr int kLanesARow = kSpillColumns / 8;
   const int warp = static_cast<int>(threadIdx.x) / 32, column = lane_id() % kLanesARow * 8;
   const int channel = at.channel + warp % Tile::kWarpsAcross * Math::kColumns + column;
-  float* spilled = reinterpret_cast<float*>(shared) + warp * Math::kRows * kSpillColumns;
-  math.spill(spilled);
-  sync_warp();
+  const float* spilled = sums_of_warp<Tile>(shared, warp);
 #pragma unroll 1
   for (int i = lane_id() / kLanesARow; i < Math::kRows; i += 32 / kLanesARow) {
     const int row = warp / Tile::kWarpsAcross * Math::kRows + i;
@@ -82,6 +91,30 @@ ATROUS_DEVICE void write_tile(const GemmGeometry& g, const TilePlace& at, const 
   }
 }
 
+/// The same for a tile of one row of pixels, with `copies` pixels in place of each: those of pixel p are p *
+/// copies and the following. The whole block works on each.
+template <typename Tile, typename Store>
+ATROUS_DEVICE void write_copies(const GemmGeometry& g, const TilePlace& at, unsigned char* shared, int copies,
+                                const Store& store) {
+  using Math = typename Tile::Math;
+  constexpr int kGroups = Tile::kN / 8, kAtOnce = Tile::kThreads / kGroups;
+  const int thread = static_cast<int>(threadIdx.x), column = thread % kGroups * 8;
+  sync_block();  // each warp has spilled its sums
+  if (at.channel + column >= g.oc) return;
+#pragma unroll 1
+  for (int row = 0; row < smaller(g.tile_w, g.ow - at.x); ++row) {
+    const int warp = row / Math::kRows * Tile::kWarpsAcross + column / kSpillColumns;
+    const float* spilled =
+        sums_of_warp<Tile>(shared, warp) + spill_offset(row % Math::kRows, column % kSpillColumns);
+#pragma unroll 1
+    for (int copy = thread / kGroups; copy < copies; copy += kAtOnce) {
+      float sums[8];
+      load_channels(spilled, true, 8, sums);
+      store(static_cast<std::int64_t>(at.x + row) * copies + copy, at.channel + column, sums);
+    }
+  }
+}
+
 /// A block's whole work on one tile, or on part `split` of `splits` of its sum.
 template <typename Tile, int kEarly = 0, typename Store>
 ATROUS_DEVICE void compute_tile(const GemmGeometry& g, const TilePlace& at, const typename Tile::Element* in,
@@ -89,7 +122,8 @@ ATROUS_DEVICE void compute_tile(const GemmGeometry& g, const TilePlace& at, cons
                                 unsigned char* shared, const Store& store) {
   typename Tile::Math math;
   accumulate<Tile>(LoaderOf<Tile, kEarly>(g, at, in, weight, split, splits), math, shared);
-  write_tile<Tile>(g, at, math, shared, store);
+  spill_sums<Tile>(math, shared);
+  write_sums<Tile>(g, at, shared, store);
 }
 
 }  // namespace atrous::cuda

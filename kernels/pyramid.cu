@@ -13,6 +13,10 @@
 // summed form a tile runs through all branches in one pipeline before its only epilogue; where a map has too
 // few tiles for the device, each branch (or a part of its sum) is an item, and split_sum.cu adds up.
 //
+// Image pooling (v3): pool2d.cu's launch before this one leaves the mean of each image. The branch is then a
+// product of a few rows, one an image, in the same list; the block that has a tile of it writes each row to
+// all pixels of the image.
+//
 // Threads: a block makes one tile of pixels x channels at a time; as many blocks as the device holds at once.
 //
 // Shared memory: as conv2d_implicit_gemm.cu.
@@ -28,21 +32,30 @@
 
 #include "kernels/implicit_gemm_plan.h"
 #include "kernels/implicit_gemm_tiles.h"
+#include "kernels/pool2d.h"
 #include "kernels/split_sum.h"
 
 namespace atrous::cuda {
 namespace {
 
 template <typename T>
+struct Branch {
+  GemmGeometry geometry;
+  const T* in;
+  const T* weight;
+  Epilogue<T> epilogue;
+};
+
+template <typename T>
 struct Branches {
-  GemmGeometry geometry[kMostBranches];
-  const T* weight[kMostBranches];
-  Epilogue<T> epilogue[kMostBranches];
+  Branch<T> at[kMostBranches];
+  int pooled;  ///< that branch, or -1
+  int pixels;  ///< of an image
 };
 
 template <typename T>
 ATROUS_DEVICE TilePlace place_item(const Branches<T>& branches, const PyramidItem& item) {
-  return place_tile(branches.geometry[item.branch], item.tile, item.channel);
+  return place_tile(branches.at[item.branch].geometry, item.tile, item.channel);
 }
 
 /// The steps of all branches one after another. The item is read again for each, for want of registers.
@@ -52,8 +65,8 @@ class BranchesLoader {
   using Loader = LoaderOf<Tile, 0>;
 
  public:
-  ATROUS_DEVICE BranchesLoader(const Branches<T>& branches, const T* in, const PyramidItem& item, int count)
-      : branches_(&branches), in_(in), item_(&item), count_(count), loader_(loader_of(0)) {
+  ATROUS_DEVICE BranchesLoader(const Branches<T>& branches, const PyramidItem& item, int count)
+      : branches_(&branches), item_(&item), count_(count), loader_(loader_of(0)) {
     skip_empty();
   }
   ATROUS_DEVICE bool more() const { return loader_.more(); }
@@ -64,15 +77,14 @@ class BranchesLoader {
 
  private:
   ATROUS_DEVICE Loader loader_of(int branch) const {
-    return Loader(branches_->geometry[branch], place_item(*branches_, *item_), in_, branches_->weight[branch],
-                  0, 1);
+    return Loader(branches_->at[branch].geometry, place_item(*branches_, *item_), branches_->at[branch].in,
+                  branches_->at[branch].weight, 0, 1);
   }
   ATROUS_DEVICE void skip_empty() {
     while (!loader_.more() && branch_ + 1 < count_) loader_ = loader_of(++branch_);
   }
 
   const Branches<T>* branches_;
-  const T* in_;
   const PyramidItem* item_;
   int count_, branch_ = 0;
   Loader loader_;
@@ -80,49 +92,61 @@ class BranchesLoader {
 
 template <typename Tile, bool kSumInRegisters>
 ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
-    pyramid_kernel(Branches<typename Tile::Element> branches, int count, const typename Tile::Element* in,
-                   const PyramidItem* items, int item_count, int splits, SumParts parts) {
+    pyramid_kernel(Branches<typename Tile::Element> branches, int count, const PyramidItem* items,
+                   int item_count, int splits, SumParts parts) {
   ATROUS_DYNAMIC_SHARED(unsigned char, shared);
   const int blocks = static_cast<int>(gridDim.x), block = static_cast<int>(blockIdx.x);
-  for (int round = 0; round * blocks < item_count; ++round) {
-    const int index = round * blocks + (round % 2 == 0 ? block : blocks - 1 - block);
-    if (index >= item_count) continue;
+  // from b to 2B-1-b to 2B+b ...: steps of 2B-1-2b and 2b+1 in turn
+  for (int index = block, step = 2 * (blocks - block) - 1; index < item_count;
+       index += step, step = 2 * blocks - step) {
     typename Tile::Math math;
     if constexpr (kSumInRegisters) {
-      accumulate<Tile>(BranchesLoader<Tile>(branches, in, items[index], count), math, shared);
+      accumulate<Tile>(BranchesLoader<Tile>(branches, items[index], count), math, shared);
     } else {
       const PyramidItem item = items[index];
-      accumulate<Tile>(LoaderOf<Tile, 0>(branches.geometry[item.branch], place_item(branches, item), in,
-                                         branches.weight[item.branch], item.split, splits),
-                       math, shared);
+      accumulate<Tile>(
+          LoaderOf<Tile, 0>(branches.at[item.branch].geometry, place_item(branches, item),
+                            branches.at[item.branch].in, branches.at[item.branch].weight, item.split, splits),
+          math, shared);
     }
+    spill_sums<Tile>(math, shared);
     const PyramidItem item = items[index];  // again, so that it takes no registers during the products
-    const GemmGeometry& g = branches.geometry[item.branch];
+    const GemmGeometry& g = branches.at[item.branch].geometry;
     const TilePlace at = place_item(branches, item);
-    write_tile<Tile>(g, at, math, shared, [&](std::int64_t pixel, int channel, float(&sums)[8]) {
-      if (parts.data == nullptr)
-        finish(branches.epilogue[item.branch], pixel, channel, sums);
-      else
-        store_channels(parts.at(item.branch * splits + item.split, pixel, channel), true,
-                       parts.pitch - channel, sums);
-    });
+    if (!kSumInRegisters && item.branch == branches.pooled)
+      write_copies<Tile>(g, at, shared, branches.pixels,
+                         [&](std::int64_t pixel, int channel, float(&sums)[8]) {
+                           finish(branches.at[branches.pooled].epilogue, pixel, channel, sums);
+                         });
+    else
+      write_sums<Tile>(g, at, shared, [&](std::int64_t pixel, int channel, float(&sums)[8]) {
+        if (parts.data == nullptr)
+          finish(branches.at[item.branch].epilogue, pixel, channel, sums);
+        else
+          store_channels(parts.at(item.branch * splits + item.split, pixel, channel), true,
+                         parts.pitch - channel, sums);
+      });
     sync_block();  // the next item's stages take the place of the spilled sums
   }
 }
 
 template <typename Tile>
-void run_as(const PyramidPlan& plan, const void* in, std::span<const PyramidBranchAddresses> addresses,
-            const PyramidItem* items, void* out, void* workspace, StreamHandle stream) {
+void run_as(const PyramidPlan& plan, const void* in, const void* mean,
+            std::span<const PyramidBranchAddresses> addresses, const PyramidItem* items, void* out,
+            void* workspace, StreamHandle stream) {
   using T = typename Tile::Element;
   Branches<T> branches{};
+  branches.pooled = plan.problem.pooled;
+  branches.pixels = static_cast<int>(plan.problem.out.shape.h * plan.problem.out.shape.w);
   T* slice = static_cast<T*>(out);
   const int count = static_cast<int>(plan.problem.branches.size());
   for (int b = 0; b < count; ++b) {
     const auto i = static_cast<std::size_t>(b);
     const Conv2dProblem conv = pyramid_branch(plan.problem, b);
-    branches.geometry[b] = geometry_of(conv, plan.tiles[i].h, plan.tiles[i].w);
-    branches.weight[b] = static_cast<const T*>(addresses[i].weight);
-    branches.epilogue[b] =
+    branches.at[b].geometry = geometry_of(conv, plan.tiles[i].h, plan.tiles[i].w);
+    branches.at[b].in = static_cast<const T*>(b == plan.problem.pooled ? mean : in);
+    branches.at[b].weight = static_cast<const T*>(addresses[i].weight);
+    branches.at[b].epilogue =
         make_epilogue<T>(conv, {nullptr, nullptr, addresses[i].bias, nullptr, slice, nullptr});
     if (!plan.problem.sum) slice += conv.params.oc;
   }
@@ -131,9 +155,8 @@ void run_as(const PyramidPlan& plan, const void* in, std::span<const PyramidBran
   auto kernel = pyramid_kernel<Tile, false>;
   if constexpr (sums_in_registers(Tile::kM, Tile::kN))
     if (plan.problem.sum && plan.splits == 0) kernel = pyramid_kernel<Tile, true>;
-  launch(kernel, Dim3{plan.blocks}, Tile::kThreads, Tile::kSharedBytes, stream, branches, count,
-         static_cast<const T*>(in), items, static_cast<int>(plan.items.size()), std::max(plan.splits, 1),
-         parts);
+  launch(kernel, Dim3{plan.blocks}, Tile::kThreads, Tile::kSharedBytes, stream, branches, count, items,
+         static_cast<int>(plan.items.size()), std::max(plan.splits, 1), parts);
   if (plan.parts() > 1)
     add_sum_parts(parts, whole, {nullptr, nullptr, addresses[0].bias, nullptr, out, nullptr}, stream);
 }
@@ -142,8 +165,14 @@ void run_as(const PyramidPlan& plan, const void* in, std::span<const PyramidBran
 
 void run_pyramid(const PyramidPlan& plan, const void* in, std::span<const PyramidBranchAddresses> branches,
                  const PyramidItem* items, void* out, void* workspace, StreamHandle stream) {
+  if (plan.problem.pooled >= 0) {
+    const TensorDesc& map = plan.problem.in;
+    const BinLevel whole{1, 1, map.shape.c, workspace};
+    pool_bins(PoolKind::average, map, in, {&whole, 1},
+              static_cast<std::byte*>(workspace) + pooled_mean_bytes(plan.problem), stream);
+  }
   auto run_tile = [&](auto tile) {
-    run_as<decltype(tile)>(plan, in, branches, items, out, workspace, stream);
+    run_as<decltype(tile)>(plan, in, workspace, branches, items, out, workspace, stream);
   };
   if (plan.math == GemmMath::fma) return with_tile(PyramidFmaTiles{}, plan.variant, run_tile);
   dispatch(plan.problem.in.dtype, [&](auto element) {

@@ -17,11 +17,13 @@ constexpr int kMostBranches = 5;
 /// Branch b writes the channels of `out` that follow those of the branches before it; or, with `sum`, all
 /// branches have out.shape.c channels and are added up (DeepLab v2). The parameters are resolved; every
 /// branch's output has the extent of `out`. Activations are each branch's own; a sum has one, the last
-/// branch's.
+/// branch's. The branch `pooled`, if any, is a pointwise one of the mean over the map, written to every
+/// pixel.
 struct PyramidProblem {
   TensorDesc in, out;
   std::vector<Conv2dParams> branches;
   bool sum = false;
+  int pooled = -1;
 };
 
 /// A branch's constants on the device, laid out as for conv2d_implicit_gemm.h. Of a sum, only the first
@@ -62,8 +64,11 @@ ImplicitGemmVariants pyramid_variants(GemmMath math);
 constexpr bool sums_in_registers(int pixels, int channels) { return pixels * channels < 128 * 128; }
 
 /// A branch as a convolution by itself, with its slice of the output; of a sum, with the activation of the
-/// whole.
+/// whole. The pooled one is of the means of all images as one row of pixels, into as many pixels.
 Conv2dProblem pyramid_branch(const PyramidProblem& problem, int branch);
+
+/// Bytes of the means at the start of the workspace; 0 without a pooled branch.
+std::size_t pooled_mean_bytes(const PyramidProblem& problem);
 
 /// Why not, or "" to accept. `major`: compute capability of the device.
 std::string refuse_pyramid(const PyramidProblem& problem, GemmMath math, int major);
@@ -76,7 +81,7 @@ PyramidPlan plan_pyramid_variant(const PyramidProblem& problem, GemmMath math, i
                                  int multiprocessors);
 
 /// `branches`: one for each of the problem's; `items`: plan.items on the device; `workspace`:
-/// plan.workspace_bytes(), 16-byte aligned.
+/// plan.workspace_bytes(), 16-byte aligned. A pooled branch takes a launch before, for the mean.
 void run_pyramid(const PyramidPlan& plan, const void* in, std::span<const PyramidBranchAddresses> branches,
                  const PyramidItem* items, void* out, void* workspace, StreamHandle stream);
 

@@ -6,6 +6,7 @@
 #include "kernels/alignment.h"
 #include "kernels/implicit_gemm_plan.h"
 #include "kernels/implicit_gemm_tiles.h"
+#include "kernels/pool2d.h"
 #include "kernels/pyramid.h"
 #include "kernels/split_sum.h"
 
@@ -45,8 +46,11 @@ void add_items(std::vector<WeighedItem>& items, std::span<const Conv2dProblem> t
         const GemmGeometry g = geometry_of(problem, h, w);
         steps += tile_taps(g, place_tile(g, tile, channel)).count() * ((g.ic + elements - 1) / elements);
       }
-      for (int split = 0; split < splits; ++split)
-        items.push_back({{branch, tile, channel, split}, kTileCycles + step_cycles * steps / splits});
+      double cycles = kTileCycles + step_cycles * steps / splits;
+      if (branch == plan.problem.pooled)
+        cycles +=
+            cycles_of_copies(dtype, v, double{1} * w * plan.problem.out.shape.h * plan.problem.out.shape.w);
+      for (int split = 0; split < splits; ++split) items.push_back({{branch, tile, channel, split}, cycles});
     }
 }
 
@@ -119,7 +123,18 @@ Conv2dProblem pyramid_branch(const PyramidProblem& problem, int branch) {
   for (int b = 0; b < branch; ++b)
     offset += static_cast<std::size_t>(problem.branches[static_cast<std::size_t>(b)].oc);
   while (offset * size_of(problem.out.dtype) % conv.out.base_alignment != 0) conv.out.base_alignment /= 2;
+  if (branch == problem.pooled) {
+    const Shape& map = problem.in.shape;
+    conv.in = TensorDesc::dense({1, 1, map.n, map.c}, problem.in.dtype);
+    conv.out.shape = {1, 1, map.n, p.oc};
+  }
   return conv;
+}
+
+std::size_t pooled_mean_bytes(const PyramidProblem& problem) {
+  const Shape& map = problem.in.shape;
+  if (problem.pooled < 0) return 0;
+  return (static_cast<std::size_t>(map.n * map.c) * size_of(problem.in.dtype) + 15) / 16 * 16;
 }
 
 std::string refuse_pyramid(const PyramidProblem& problem, GemmMath math, int major) {
@@ -137,6 +152,12 @@ std::string refuse_pyramid(const PyramidProblem& problem, GemmMath math, int maj
     if (problem.sum && p.oc != problem.out.shape.c) return "summed branches differ in channels";
     channels += p.oc;
   }
+  if (problem.pooled >= 0) {
+    const Conv2dParams& p = problem.branches[static_cast<std::size_t>(problem.pooled)];
+    if (problem.sum || p.kh != 1 || p.kw != 1) return "a pooled branch that is summed or not pointwise";
+    const BinLevel whole{1, 1, problem.in.shape.c, nullptr};
+    if (std::string why = refuse_pool_bins(problem.in, {&whole, 1}); !why.empty()) return why;
+  }
   constexpr std::int64_t kMostWork = std::int64_t{1} << 26;
   if (pixels > kMostWork || channels > kMostWork || pixels * ((channels + 31) / 32) > kMostWork)
     return "too many tiles for a work list";
@@ -151,7 +172,9 @@ std::string PyramidPlan::describe() const {
 }
 
 std::size_t PyramidPlan::workspace_bytes() const {
-  return sum_parts_bytes(pyramid_branch(problem, 0), parts());
+  if (problem.pooled < 0) return sum_parts_bytes(pyramid_branch(problem, 0), parts());
+  const BinLevel whole{1, 1, problem.in.shape.c, nullptr};
+  return pooled_mean_bytes(problem) + pool_bins_workspace(problem.in, {&whole, 1});
 }
 
 PyramidPlan plan_pyramid_variant(const PyramidProblem& problem, GemmMath math, int variant, int splits,

@@ -207,13 +207,13 @@ void add_branch(Node& pyramid, const Node& conv) {
   params.branches.back().has_residual = false;
 }
 
-Node start_pyramid(const Node& conv, bool sum) {
+/// A pyramid of the value `of`, without branches yet, named after its first.
+Node start_pyramid(const Node& conv, int of, bool sum) {
   Node pyramid;
   pyramid.name = conv.name;
   pyramid.where = conv.where;
-  pyramid.inputs = {conv.inputs[0]};
+  pyramid.inputs = {of};
   pyramid.params = PyramidParams{{}, sum};
-  add_branch(pyramid, conv);
   return pyramid;
 }
 
@@ -232,9 +232,62 @@ void fuse_sum(Rewrite& rewrite, int i) {
              goes_on =
                  sum != nullptr && sum->sum && sum->branches.back().activation.kind == ActivationKind::none;
   if (!starts && !goes_on) return;
-  Node pyramid = starts ? start_pyramid(rewrite.at(before), true) : rewrite.at(before);
+  Node pyramid = rewrite.at(before);
+  if (starts) {
+    pyramid = start_pyramid(rewrite.at(before), conv.inputs[0], true);
+    add_branch(pyramid, rewrite.at(before));
+  }
   add_branch(pyramid, conv);
   rewrite.at(i) = std::move(pyramid);
+}
+
+bool is_spatial_mean(const Node& node) {
+  if (const auto* pool = std::get_if<Pool2dParams>(&node.params))
+    return pool->global && pool->kind == PoolKind::average;
+  const auto* mean = std::get_if<ReduceMeanParams>(&node.params);
+  return mean != nullptr && mean->over_hw;
+}
+
+bool is_pointwise(const Conv2dParams& p) {
+  const Padding& pad = p.padding;
+  return p.kh == 1 && p.kw == 1 && (pad.same || (pad.top | pad.left | pad.bottom | pad.right) == 0);
+}
+
+/// A value of a concatenation as a branch: the convolution that makes it, and the value that is convolved or,
+/// if `pooled`, whose mean is.
+struct Branch {
+  int conv, of;
+  bool pooled;
+};
+
+std::optional<Branch> branch_of(Rewrite& rewrite, int value) {
+  auto conv_at = [&](int index) {
+    const Conv2dParams* conv = rewrite.read_once(index) ? as_branch(rewrite.at(index)) : nullptr;
+    return conv != nullptr && !conv->has_residual ? conv : nullptr;
+  };
+  if (conv_at(value) != nullptr) return Branch{value, rewrite.at(value).inputs[0], false};
+  const auto* resize = rewrite.sole<ResizeParams>(value);
+  if (resize == nullptr || !resize->like) return std::nullopt;
+  const int product = rewrite.at(value).inputs[0], map = rewrite.at(value).inputs[1];
+  const Conv2dParams* conv = conv_at(product);
+  if (conv == nullptr || !is_pointwise(*conv)) return std::nullopt;
+  const int mean = rewrite.at(product).inputs[0];
+  if (!rewrite.read_once(mean) || !is_spatial_mean(rewrite.at(mean)) || rewrite.at(mean).inputs[0] != map)
+    return std::nullopt;
+  return Branch{product, map, true};
+}
+
+/// The branches that start at `begin` of a concatenation's inputs, of one value, one of them pooled at most.
+std::vector<Branch> run_of_branches(Rewrite& rewrite, const std::vector<int>& values, std::size_t begin) {
+  std::vector<Branch> run;
+  bool pooled = false;
+  for (std::size_t i = begin; i < values.size(); ++i) {
+    const std::optional<Branch> branch = branch_of(rewrite, values[i]);
+    if (!branch || (!run.empty() && branch->of != run[0].of) || (pooled && branch->pooled)) break;
+    pooled |= branch->pooled;
+    run.push_back(*branch);
+  }
+  return run;
 }
 
 /// Makes the runs of branches that the concatenation i reads pyramids, each in the place of its last branch.
@@ -242,18 +295,18 @@ void fuse_runs(Rewrite& rewrite, int i) {
   std::vector<int> inputs;
   const std::vector<int> given = rewrite.at(i).inputs;
   for (std::size_t begin = 0, end = 0; begin < given.size(); begin = end) {
-    auto joins = [&](int input) {
-      const Conv2dParams* conv = as_branch(rewrite.at(input));
-      return conv != nullptr && !conv->has_residual && rewrite.read_once(input) &&
-             rewrite.at(input).inputs[0] == rewrite.at(given[begin]).inputs[0];
-    };
-    for (end = begin + 1; end < given.size() && joins(given[begin]) && joins(given[end]);) ++end;
-    if (end - begin < 2) {
+    const std::vector<Branch> run = run_of_branches(rewrite, given, begin);
+    end = begin + std::max<std::size_t>(run.size(), 1);
+    if (run.size() < 2) {
       inputs.push_back(given[begin]);
       continue;
     }
-    Node pyramid = start_pyramid(rewrite.at(given[begin]), false);
-    for (std::size_t b = begin + 1; b < end; ++b) add_branch(pyramid, rewrite.at(given[b]));
+    Node pyramid = start_pyramid(rewrite.at(run[0].conv), run[0].of, false);
+    for (const Branch& branch : run) {
+      auto& params = std::get<PyramidParams>(pyramid.params);
+      if (branch.pooled) params.pooled = static_cast<int>(params.branches.size());
+      add_branch(pyramid, rewrite.at(branch.conv));
+    }
     const int place = *std::max_element(given.begin() + static_cast<std::ptrdiff_t>(begin),
                                         given.begin() + static_cast<std::ptrdiff_t>(end));
     rewrite.at(place) = std::move(pyramid);

@@ -25,8 +25,9 @@ Graph fold_affine(const Graph& graph);
 Graph fuse_epilogues(const Graph& graph, const Shape& nominal);
 
 /// Two or more convolutions of one value, each read only by the same concatenation and next to each other in
-/// it, become one pyramid node; so do convolutions of one value that are added up (a chain of residuals). For
-/// backends with an implementation of pyramids; runs after fuse_epilogues().
+/// it, become one pyramid node, image pooling (mean over the map, 1x1 convolution, resize to the map) as one
+/// of them; so do convolutions of one value that are added up (a chain of residuals). For backends with an
+/// implementation of pyramids; runs after fuse_epilogues().
 Graph fuse_pyramids(const Graph& graph);
 
 }  // namespace atrous

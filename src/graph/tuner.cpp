@@ -46,6 +46,7 @@ std::string describe(const OpParams& params) {
                        describe(p->padding));
   if (const auto* p = std::get_if<PyramidParams>(&params)) {
     std::string text = p->sum ? "sum" : "concat";
+    if (p->pooled >= 0) text += fmt::format(" pooled{}", p->pooled);
     for (const Conv2dParams& branch : p->branches)
       text += fmt::format(" o{}", branch.oc) + describe(OpParams(branch));
     return text;

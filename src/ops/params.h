@@ -58,9 +58,13 @@ struct Conv2dParams {
 /// outputs stand one behind the other in the channels, or (`sum`, DeepLab v2's classifiers) are added before
 /// one activation, that of the last branch. Constants: "I.weight" and, where it has one, "I.bias" of branch
 /// I, as Conv2dParams has them. A pass makes it; no config names it.
+///
+/// DeepLab v3's image pooling is the branch `pooled`, a 1x1 convolution of the mean over the map instead of
+/// the map, whose one pixel stands at every pixel of its channels. Not in a sum.
 struct PyramidParams {
   std::vector<Conv2dParams> branches;
   bool sum = false;
+  int pooled = -1;  ///< index into `branches`; -1: none
 };
 
 /// out = (in - running_mean) / sqrt(running_var + eps) * weight + bias; four constants of [c].

@@ -43,8 +43,14 @@ Shape infer_shape(const OpParams& params, std::span<const Shape> inputs) {
 Cost cost(const OpParams& params, std::span<const Shape> inputs, const Shape& output) {
   Cost result = elementwise_cost(inputs, output, 0);
   result.bytes += constant_bytes(constants(params, inputs));
-  for_each_branch(params, [&](std::size_t, const OpParams& branch) {
-    result.flops += schema_conv2d().cost(branch, inputs, schema_conv2d().infer_shape(branch, inputs)).flops;
+  const int pooled = std::get<PyramidParams>(params).pooled;
+  Shape mean = inputs[0];
+  mean.h = mean.w = 1;
+  for_each_branch(params, [&](std::size_t i, const OpParams& branch) {
+    const bool of_mean = static_cast<int>(i) == pooled;
+    const std::span<const Shape> in = of_mean ? std::span(&mean, 1) : inputs;
+    result.flops += schema_conv2d().cost(branch, in, schema_conv2d().infer_shape(branch, in)).flops;
+    if (of_mean) result.flops += static_cast<double>(inputs[0].elements());
   });
   return result;
 }

@@ -126,6 +126,22 @@ TEST_P(CudaNetwork, TemplateRegressionAgreesWithTheCpu) {
   }
 }
 
+TEST_P(CudaNetwork, AsppIsOneNodeWithItsImagePooling) {
+  const auto compiled = network(make_cuda_backend(0), options());
+  Executor cuda(compiled);
+  run(cuda, kInput, noise(kInput, 1));
+  std::vector<std::size_t> branches;
+  for (const Step& step : cuda.plan().steps) {
+    const OpParams& params = compiled->graph().node(step.node).params;
+    EXPECT_FALSE(std::holds_alternative<Pool2dParams>(params) && std::get<Pool2dParams>(params).global);
+    if (const auto* pyramid = std::get_if<PyramidParams>(&params)) {
+      branches.push_back(pyramid->branches.size());
+      EXPECT_TRUE(step.implementation.starts_with("one_launch")) << step.implementation;
+    }
+  }
+  EXPECT_EQ(branches, (std::vector<std::size_t>{4, 2})) << "the pyramid with its pooling, the summed logits";
+}
+
 TEST_P(CudaNetwork, RecordingsGiveTheSameBytesAndSurviveOtherShapes) {
   PlanOptions eager = options();
   eager.record = false;

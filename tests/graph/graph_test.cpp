@@ -122,6 +122,43 @@ TEST(Passes, MakePyramidsOfNeighboursAndOfSums) {
   EXPECT_EQ(infer_shapes(fused, kInput).back(), infer_shapes(graph, kInput).back());
 }
 
+TEST(Passes, MakeImagePoolingABranch) {
+  auto pyramids = [](const std::string& mean, const std::string& resize) {
+    const Graph graph = build(R"(
+- {name: stem, op: conv2d, out: 8}
+- {name: mean, op: )" + mean + R"(}
+- {name: one, op: conv2d, out: 4}
+- {name: one_relu, op: relu}
+- {name: wide, op: resize, )" + resize +
+                                  R"(}
+- {name: a, op: conv2d, out: 4, input: stem}
+- {name: b, op: conv2d, out: 5, kernel: 3, dilation: 2, input: stem}
+- {name: joined, op: concat, inputs: [wide, a, b]}
+)",
+                              kInput);
+    const Graph fused = fuse_pyramids(fuse_epilogues(graph, kInput));
+    EXPECT_EQ(infer_shapes(fused, kInput).back(), infer_shapes(graph, kInput).back());
+    std::vector<PyramidParams> found;
+    for (const Node& node : fused.nodes())
+      if (const auto* pyramid = std::get_if<PyramidParams>(&node.params)) found.push_back(*pyramid);
+    return found;
+  };
+  const std::string like = "like: true, inputs: [one_relu, stem]";
+  for (const char* mean : {"global_average_pool", "reduce_mean"}) {
+    const std::vector<PyramidParams> fused = pyramids(mean, like);
+    ASSERT_EQ(fused.size(), 1U) << mean;
+    ASSERT_EQ(fused[0].branches.size(), 3U) << mean;
+    EXPECT_EQ(fused[0].pooled, 0) << mean;
+    EXPECT_EQ(fused[0].branches[0].activation.kind, ActivationKind::relu) << mean;
+  }
+  auto only_convolutions = [](const std::vector<PyramidParams>& found) {
+    return found.size() == 1 && found[0].branches.size() == 2 && found[0].pooled == -1;
+  };
+  EXPECT_TRUE(only_convolutions(pyramids("global_max_pool", like)));
+  EXPECT_TRUE(only_convolutions(pyramids("global_average_pool", "like: true, inputs: [one_relu, input]")));
+  EXPECT_TRUE(only_convolutions(pyramids("global_average_pool", "size: [21, 25], input: one_relu")));
+}
+
 TEST(Passes, DoNotFuseWhatBroadcastsOrIsReadTwice) {
   const Graph graph = build(R"(
 - {name: a, op: conv2d, out: 4}

@@ -29,7 +29,7 @@ constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32};
 class Pyramid {
  public:
   Pyramid(const std::vector<Conv2dParams>& branches, const Shape& in, DType dtype, bool sum,
-          bool integers = false)
+          bool integers = false, int pooled = -1)
       : dtype_(dtype),
         integers_(integers),
         backend_(make_cuda_backend(0)),
@@ -41,26 +41,21 @@ class Pyramid {
     Shape out = in;
     out.c = 0;
     for (const Conv2dParams& p : branches) out.c = sum ? p.oc : out.c + p.oc;
-    expected_ = {out, std::vector<double>(static_cast<std::size_t>(out.elements()))};
-    std::int64_t first = 0;
+    std::vector<std::vector<double>> constants;
     std::vector<double> whole_bias(static_cast<std::size_t>(sum ? out.c : 0));
     for (const Conv2dParams& p : branches) {
       std::vector<double> weight, bias;
       for (std::int64_t i = 0; i < in.c * p.oc * p.kh * p.kw; ++i) weight.push_back(random(-1, 1));
       for (int i = 0; i < p.oc; ++i) bias.push_back(random(-1, 1));
-      const RefTensor one =
-          reference(p, std::vector<RefTensor>{values}, {weight, bias}, Shape{in.n, in.h, in.w, p.oc});
-      for (std::int64_t pixel = 0; pixel < out.pixels(); ++pixel)
-        for (std::int64_t c = 0; c < p.oc; ++c)
-          expected_.values[static_cast<std::size_t>(pixel * out.c + (sum ? 0 : first) + c)] +=
-              one.values[static_cast<std::size_t>(pixel * p.oc + c)];
-      first += p.oc;
+      constants.insert(constants.end(), {weight, bias});
       weights_.emplace_back(weight.begin(), weight.end());
       biases_.emplace_back(bias.begin(), bias.end());
       for (std::size_t i = 0; sum && i < bias.size(); ++i) whole_bias[i] += bias[i];
       if (sum) biases_[0].assign(whole_bias.begin(), whole_bias.end());
     }
-    problem_ = {input_.desc(), make_output().desc(), branches, sum};
+    expected_ =
+        reference(PyramidParams{branches, sum, pooled}, std::vector<RefTensor>{values}, constants, out);
+    problem_ = {input_.desc(), make_output().desc(), branches, sum, pooled};
   }
 
   const PyramidProblem& problem() const { return problem_; }
@@ -190,6 +185,19 @@ TEST(Pyramid, BranchesWriteTheirSlicesAsTheyDoOneByOne) {
   }
 }
 
+TEST(Pyramid, ThePooledBranchReachesEveryPixelInEveryTile) {
+  const std::vector<Conv2dParams> branches = {branch(24, 1, 1, ActivationKind::relu),
+                                              branch(70, 1, 1, ActivationKind::sigmoid), branch(9, 3, 4)};
+  for (DType dtype : kTypes)
+    for (const Shape& map :
+         {Shape{1, 9, 7, 16}, Shape{67, 3, 2, 8}}) {  // one row of means, two tiles of them
+      Pyramid pyramid(branches, map, dtype, false, false, 1);
+      for (int multiprocessors : {1, 64})
+        for (const PyramidPlan& plan : all_plans(pyramid.problem(), multiprocessors))
+          pyramid.expect_right(pyramid.run(plan), plan.describe());
+    }
+}
+
 TEST(Pyramid, SumsItsBranches) {
   for (DType dtype : kTypes)
     for (bool integers : {false, true}) {
@@ -245,11 +253,12 @@ TEST(Pyramid, TheWorkListHasEveryTileOnce) {
 }
 
 TEST(Pyramid, Refusals) {
-  auto refusal = [](std::vector<Conv2dParams> branches, bool sum, int ic = 16) {
+  auto refusal = [](std::vector<Conv2dParams> branches, bool sum, int ic = 16, int pooled = -1) {
     std::int64_t oc = 0;
     for (const Conv2dParams& p : branches) oc = sum ? p.oc : oc + p.oc;
     const PyramidProblem problem{TensorDesc::dense({1, 9, 9, ic}, DType::f16),
-                                 TensorDesc::dense({1, 9, 9, oc}, DType::f16), std::move(branches), sum};
+                                 TensorDesc::dense({1, 9, 9, oc}, DType::f16), std::move(branches), sum,
+                                 pooled};
     return refuse_pyramid(problem, GemmMath::tensor_core, 8);
   };
   EXPECT_EQ(refusal(kSummed, true), "");
@@ -259,6 +268,9 @@ TEST(Pyramid, Refusals) {
   EXPECT_EQ(refusal({branch(8, 3, 2), branch(8, 3, 4, ActivationKind::relu)}, true), "");
   EXPECT_NE(refusal(kConcatenated, false, 12), "");
   EXPECT_NE(refusal({6, branch(8, 1, 1)}, false), "");
+  EXPECT_EQ(refusal(kConcatenated, false, 16, 0), "");
+  EXPECT_NE(refusal(kConcatenated, false, 16, 1), "") << "of 3x3";
+  EXPECT_NE(refusal({branch(8, 1, 1), branch(8, 1, 1)}, true, 16, 1), "");
   EXPECT_NE(refusal({}, false), "");
 }
 

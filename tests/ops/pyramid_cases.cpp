@@ -34,6 +34,20 @@ TEST(Pyramid, BranchesStandOneBehindTheOther) {
   test::expect_case({"mixed widths", mixed, {{1, 12, 13, 16}}});
 }
 
+TEST(Pyramid, ImagePoolingIsABranch) {
+  for (int channels : {8, 7})
+    for (int pooled : {0, 2, 3}) {
+      PyramidParams p = aspp(24, {6, 12});
+      p.branches.insert(p.branches.begin() + pooled, branch(pooled == 2 ? 40 : 5, 1, 1));
+      p.branches[static_cast<std::size_t>(pooled)].activation.kind = ActivationKind::hardswish;
+      p.pooled = pooled;
+      test::expect_case({"pooled", p, {{2, 11, 13, channels}}});
+    }
+  PyramidParams slices{{branch(9, 1, 1), branch(8, 1, 1)}, false, 1};  // the mean is of several slices
+  slices.branches[1].has_bias = false;
+  test::expect_case({"pooled over a large map", slices, {{1, 47, 45, 8}}});
+}
+
 TEST(Pyramid, SumsOfBranches) {
   for (int rate : {1, 6}) {
     PyramidParams p;

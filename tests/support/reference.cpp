@@ -258,11 +258,21 @@ RefTensor compute(const PyramidParams& p, Inputs in, const Constants& k, const S
   RefTensor result{out, std::vector<double>(static_cast<std::size_t>(out.elements()))};
   std::int64_t channel = 0;
   std::size_t constant = 0;
+  int index = 0;
   for (Conv2dParams branch : p.branches) {
     if (p.sum) branch.activation = {};
     Constants own(1 + (branch.has_bias ? 1 : 0));
     for (std::vector<double>& values : own) values = k[constant++];
-    const RefTensor part = compute(branch, in, own, {out.n, out.h, out.w, branch.oc});
+    RefTensor part;
+    if (index++ == p.pooled) {
+      const Shape& s = in[0].shape;
+      const RefTensor mean = compute(ReduceMeanParams{}, in, {}, {s.n, 1, 1, s.c});
+      const RefTensor one = compute(branch, std::vector<RefTensor>{mean}, own, {out.n, 1, 1, branch.oc});
+      part = fill({out.n, out.h, out.w, branch.oc},
+                  [&](auto n, auto, auto, auto c) { return one.at(n, 0, 0, c); });
+    } else {
+      part = compute(branch, in, own, {out.n, out.h, out.w, branch.oc});
+    }
     for (std::int64_t i = 0; i < out.pixels(); ++i)
       for (std::int64_t c = 0; c < branch.oc; ++c)
         result.values[static_cast<std::size_t>(i * out.c + channel + c)] +=

@@ -54,6 +54,12 @@ OpParams resolved(const OpParams& params, const Shape& in) {
   return result;
 }
 
+/// Leaves the convolutions, which is what the peers are timed with.
+void drop_pooling(PyramidParams& pyramid) {
+  if (pyramid.pooled >= 0) pyramid.branches.erase(pyramid.branches.begin() + pyramid.pooled);
+  pyramid.pooled = -1;
+}
+
 void add(std::vector<OperatorCase>& cases, OperatorCase c) {
   const auto same = std::find_if(cases.begin(), cases.end(),
                                  [&](const OperatorCase& other) { return other.name == c.name; });
@@ -95,9 +101,10 @@ void collect(const Graph& graph, const Shape& input, const std::string& user,
   for (const Node& node : graph.nodes()) {
     if (node.inputs.empty()) continue;
     const std::vector<Shape> inputs = input_shapes(node, shapes);
-    const OpParams params = resolved(node.params, inputs[0]);
+    OpParams params = resolved(node.params, inputs[0]);
     if (const auto* conv = std::get_if<Conv2dParams>(&params)) add_conv(cases, *conv, inputs, user);
-    if (const auto* pyramid = std::get_if<PyramidParams>(&params)) {
+    if (auto* pyramid = std::get_if<PyramidParams>(&params)) {
+      drop_pooling(*pyramid);
       add(cases, {"pyramid", "pyramid " + name_of(*pyramid, inputs[0]), *pyramid, {inputs[0]}, {user}});
       for (const Conv2dParams& branch : pyramid->branches) add_conv(cases, branch, {inputs[0]}, user);
     }

@@ -3,62 +3,22 @@
 #include "kernels/pyramid.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <utility>
 
 #include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/pyramid_branches.h"
 #include "backend/cuda/refuse.h"
 #include "backend/function_kernel.h"
 #include "core/error.h"
 #include "kernels/conv2d_direct.h"
-#include "ops/conv2d.h"
 
 namespace atrous {
 namespace {
 
 using cuda::GemmMath;
 using cuda::PyramidProblem;
-
-PyramidProblem problem_of(const NodeDesc& node) {
-  const auto& p = std::get<PyramidParams>(node.params);
-  PyramidProblem problem{node.inputs[0], node.output, {}, p.sum};
-  for (const Conv2dParams& branch : p.branches)
-    problem.branches.push_back(resolve_conv2d(branch, node.inputs[0].shape));
-  return problem;
-}
-
-/// A branch as a node by itself; it must stay where it is while desc() is in use. Each branch of a sum but
-/// the first adds to what lies in the output.
-class BranchNode {
- public:
-  BranchNode(const NodeDesc& node, const PyramidProblem& problem, int branch)
-      : node_(node),
-        name_(fmt::format("{}.{}", node.name, branch)),
-        params_(problem.branches[static_cast<std::size_t>(branch)]),
-        inputs_{problem.in},
-        output_(pyramid_branch(problem, branch).out) {
-    const std::string prefix = fmt::format("{}.", branch);
-    for (const Constant& constant : node.constants)
-      if (constant.name.starts_with(prefix)) {
-        constants_.push_back(constant);
-        constants_.back().name.erase(0, prefix.size());
-      }
-    if (!problem.sum || branch == 0) return;
-    std::get<Conv2dParams>(params_).has_residual = true;
-    inputs_.push_back(output_);
-  }
-  NodeDesc desc() const { return {name_, params_, inputs_, output_, constants_, node_.allow_tf32}; }
-
- private:
-  const NodeDesc& node_;
-  std::string name_;
-  OpParams params_;
-  std::vector<TensorDesc> inputs_;
-  TensorDesc output_;
-  std::vector<Constant> constants_;
-};
 
 /// The biases of all branches added up; null where none has one.
 std::shared_ptr<DeviceMemory> summed_bias(const NodeDesc& node, PrepareContext& context) {
@@ -78,7 +38,7 @@ std::shared_ptr<DeviceMemory> summed_bias(const NodeDesc& node, PrepareContext& 
 class OneLaunch : public Kernel {
  public:
   OneLaunch(const NodeDesc& node, PrepareContext& context, GemmMath math)
-      : plan_(plan_pyramid(problem_of(node), math, cuda::current_device_info().multiprocessors)),
+      : plan_(plan_pyramid(pyramid_problem(node), math, cuda::current_device_info().multiprocessors)),
         items_(upload_to_device(plan_.items.data(), plan_.items.size() * sizeof plan_.items[0])) {
     for (int b = 0; b < static_cast<int>(plan_.problem.branches.size()); ++b)
       constants_.push_back(channel_major_constants(BranchNode(node, plan_.problem, b).desc(), context));
@@ -101,7 +61,7 @@ class OneLaunch : public Kernel {
 
 template <GemmMath math>
 std::string refuse_one_launch(const NodeDesc& node) {
-  return refuse_pyramid(problem_of(node), math, cuda::current_device_info().major);
+  return refuse_pyramid(pyramid_problem(node), math, cuda::current_device_info().major);
 }
 
 template <GemmMath math>
@@ -109,53 +69,11 @@ std::unique_ptr<Kernel> prepare_one_launch(const NodeDesc& node, PrepareContext&
   return std::make_unique<OneLaunch>(node, context, math);
 }
 
-/// Each branch by the first convolution that accepts it; a sum is rounded to its type after each.
-class OneByOne : public Kernel {
- public:
-  OneByOne(NodeDesc node, PrepareContext& context, bool allow_tf32) {
-    node.allow_tf32 = allow_tf32;
-    const PyramidProblem problem = problem_of(node);
-    std::size_t channel = 0;
-    for (int b = 0; b < static_cast<int>(problem.branches.size()); ++b) {
-      const BranchNode branch(node, problem, b);
-      branches_.push_back({prepare_conv(branch.desc(), context), channel * size_of(node.output.dtype),
-                           branch.desc().inputs.size() > 1});
-      if (!problem.sum) channel += static_cast<std::size_t>(problem.branches[static_cast<std::size_t>(b)].oc);
-    }
-  }
-  std::size_t workspace_bytes() const override {
-    std::size_t most = 0;
-    for (const Branch& branch : branches_) most = std::max(most, branch.kernel->workspace_bytes());
-    return most;
-  }
-  void run(const KernelArgs& args) const override {
-    for (const Branch& branch : branches_) {
-      std::byte* output = static_cast<std::byte*>(args.output) + branch.offset;
-      const std::array<const void*, 2> inputs{args.inputs[0], output};
-      branch.kernel->run(
-          {std::span(inputs).first(branch.accumulates ? 2 : 1), output, args.workspace, args.stream});
-    }
-  }
-
- private:
-  struct Branch {
-    std::unique_ptr<Kernel> kernel;
-    std::size_t offset;  ///< bytes into the output
-    bool accumulates;
-  };
-
-  static std::unique_ptr<Kernel> prepare_conv(const NodeDesc& node, PrepareContext& context) {
-    for (const Implementation& implementation : cuda_conv2d())
-      if (implementation.refuse(node).empty()) return implementation.prepare(node, context);
-    fail(ErrorCode::internal, "no convolution accepts a branch of a pyramid");
-  }
-
-  std::vector<Branch> branches_;
-};
-
 template <bool allow_tf32>
 std::unique_ptr<Kernel> prepare_one_by_one(const NodeDesc& node, PrepareContext& context) {
-  return std::make_unique<OneByOne>(node, context, allow_tf32);
+  NodeDesc desc = node;
+  desc.allow_tf32 = allow_tf32;
+  return prepare_branches(desc, context);
 }
 
 std::string refuse_direct(const NodeDesc& node) {
@@ -163,7 +81,7 @@ std::string refuse_direct(const NodeDesc& node) {
 }
 
 std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& context) {
-  const PyramidProblem problem = problem_of(node);
+  const PyramidProblem problem = pyramid_problem(node);
   std::vector<cuda::Conv2dProblem> convs;
   std::vector<ConvConstants> constants;
   for (int b = 0; b < static_cast<int>(problem.branches.size()); ++b) {
