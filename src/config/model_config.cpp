@@ -139,9 +139,13 @@ bool ModelConfig::has_weights() const {
 }
 
 ModelConfig load_model_config(const fs::path& file, const Folders& search, const ConfigOptions& options) {
+  return parse_model_config(load_yaml(file), file, search, options);
+}
+
+ModelConfig parse_model_config(const Value& document, const fs::path& file, const Folders& search,
+                               const ConfigOptions& options) {
   Folders folders{file.has_parent_path() ? file.parent_path() : fs::path(".")};
   folders.insert(folders.end(), search.begin(), search.end());
-  const Value document = load_yaml(file);
   Fields fields(document, "");
   ModelConfig config;
   config.file = file;

@@ -97,4 +97,9 @@ ModelConfig load_model_config(const std::filesystem::path& file,
                               const std::vector<std::filesystem::path>& search,
                               const ConfigOptions& options = {});
 
+/// Same, from what the YAML holds; `file` need not exist.
+ModelConfig parse_model_config(const Value& document, const std::filesystem::path& file,
+                               const std::vector<std::filesystem::path>& search,
+                               const ConfigOptions& options = {});
+
 }  // namespace atrous

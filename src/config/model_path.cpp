@@ -74,7 +74,7 @@ std::vector<fs::path> list_models() {
 
 fs::path find_model(std::string_view name_or_path) {
   const fs::path path(name_or_path.empty() ? kDefaultModel : name_or_path);
-  if (is_yaml(path) || path.has_parent_path()) {
+  if (is_yaml(path) || path.extension() == ".onnx" || path.has_parent_path()) {
     std::error_code status;
     if (!fs::is_regular_file(path, status))
       fail(ErrorCode::not_found, "model '{}': there is no such file", path.string());

@@ -7,6 +7,7 @@
 #include "config/model_path.h"
 #include "config/weights.h"
 #include "graph/builder.h"
+#include "import/onnx_import.h"
 
 namespace atrous {
 namespace {
@@ -34,6 +35,25 @@ DType activation_type(const std::string& precision, const Backend& backend) {
        to_string(backend.device()), able);
 }
 
+/// A model's config, and its weights.
+struct Opened {
+  ModelConfig config;
+  std::unique_ptr<WeightSource> weights;
+};
+
+/// An ONNX file is imported in memory, with the defaults that `atrous import` has.
+Opened open_model(const std::filesystem::path& file, const ModelOptions& options) {
+  if (file.extension() == ".onnx") {
+    ImportedModel model = import_onnx(file);
+    ModelConfig config = parse_model_config(model.config, file, search_folders(), {options.output_stride});
+    config.weights = {{file.filename().string(), file}};
+    return {std::move(config), std::make_unique<ImportedWeights>(std::move(model.weights))};
+  }
+  ModelConfig config = load_model_config(file, search_folders(), {options.output_stride});
+  std::unique_ptr<WeightSource> weights = open_weights(config, options.random_weights);
+  return {std::move(config), std::move(weights)};
+}
+
 /// "cpu", "cuda", "cuda:1".
 Device parse_device(std::string_view text) {
   if (text == "cpu") return {};
@@ -53,10 +73,10 @@ std::shared_ptr<const Model> Model::open(std::string_view name_or_path, const Mo
 
 std::vector<std::shared_ptr<const Model>> Model::open_on(int most, std::string_view name_or_path,
                                                          const ModelOptions& options) {
-  const ModelConfig config =
-      load_model_config(find_model(name_or_path), search_folders(), {options.output_stride});
+  const Opened opened = open_model(find_model(name_or_path), options);
   auto on = [&](Device device, std::string note) {
-    return std::shared_ptr<const Model>(new Model(config, options, device, std::move(note)));
+    return std::shared_ptr<const Model>(
+        new Model(opened.config, *opened.weights, options, device, std::move(note)));
   };
   const bool any = options.device == "auto";
   if (!any && options.device != "cuda") return {on(parse_device(options.device), "")};
@@ -66,7 +86,8 @@ std::vector<std::shared_ptr<const Model>> Model::open_on(int most, std::string_v
     if (device.kind != DeviceKind::cuda || static_cast<int>(models.size()) >= most) continue;
     try {
       std::shared_ptr<const Model> model = on(device, "");
-      Executor(model->network()).prepare(nominal_input(config.input));  // packs the weights, takes the memory
+      Executor(model->network())
+          .prepare(nominal_input(opened.config.input));  // packs the weights, takes the memory
       models.push_back(std::move(model));
     } catch (const Error& error) {
       if (error.code() != ErrorCode::out_of_memory) throw;
@@ -78,21 +99,21 @@ std::vector<std::shared_ptr<const Model>> Model::open_on(int most, std::string_v
   return {on({}, note)};
 }
 
-Model::Model(ModelConfig config, const ModelOptions& options, Device device, std::string device_note)
+Model::Model(ModelConfig config, const WeightSource& weights, const ModelOptions& options, Device device,
+             std::string device_note)
     : config_(std::move(config)), device_note_(std::move(device_note)) {
   std::shared_ptr<const Backend> backend = make_backend(device);
   PlanOptions plan;
   plan.dtype = activation_type(options.precision, *backend);
   plan.allow_tf32 = options.precision == "tf32";
   plan.tune = options.tune && backend->device().kind == DeviceKind::cuda;
-  const std::unique_ptr<WeightSource> weights = open_weights(config_, options.random_weights);
   random_weights_ = !config_.has_weights();
   const Shape nominal = nominal_input(config_.input);
   std::vector<std::string> kept = options.outputs;
   if (const NodeSpec* fusion = config_.first_node("template_morph"))
     kept.insert(kept.end(), fusion->inputs.begin(), fusion->inputs.end());
   template_output_ = 1 + static_cast<int>(options.outputs.size());
-  const Graph graph = build_graph(config_.nodes, config_.output, nominal, *weights, kept);
+  const Graph graph = build_graph(config_.nodes, config_.output, nominal, weights, kept);
   std::set<std::string_view> counted;  // nodes may share weights
   for (const Node& node : graph.nodes())
     for (const Constant& constant : node.constants)

@@ -27,10 +27,9 @@ struct ModelOptions {
 /// A model ready to run: config, graph, device and packed weights. Immutable; share it between threads.
 class Model {
  public:
-  /// `name_or_path`: a name on the model path (config/model_path.h), a path to a YAML, or "" for the embedded
-  /// model.
-  /// Device "auto" takes the first GPU that works and has the memory, else the CPU; device_note() then says
-  /// why.
+  /// `name_or_path`: a name on the model path (config/model_path.h), a path to a YAML or to an ONNX file, or
+  /// "" for the embedded model. Device "auto" takes the first GPU that works and has the memory, else the
+  /// CPU; device_note() then says why.
   static std::shared_ptr<const Model> open(std::string_view name_or_path, const ModelOptions& options = {});
   /// Same, once a GPU where the device is "cuda", or "auto" finds any, at most `most` times: for batches of
   /// images. GPUs that lack the memory are left out.
@@ -49,7 +48,8 @@ class Model {
   int template_output() const { return template_output_; }
 
  private:
-  Model(ModelConfig config, const ModelOptions& options, Device device, std::string device_note);
+  Model(ModelConfig config, const WeightSource& weights, const ModelOptions& options, Device device,
+        std::string device_note);
   ModelConfig config_;
   std::string device_note_;
   std::shared_ptr<const Network> network_;

@@ -145,6 +145,21 @@ class Cli(Program):
         self.assertGreater((ids > 0).mean(), 0.02)
         self.assertEqual((self.folder / "out/photographer.templates.jpg").read_bytes()[:2], b"\xff\xd8")
 
+    def test_import(self):
+        model = SOURCE / "tests/import/data/toy.onnx"
+        done = self.run_atrous("import", model, "-o", "models", "--name", "mine", "--mean", "0.4,0.5,0.6", "--std", "0.2")
+        self.assertEqual(done.stdout.decode(), "models/mine.yaml\n")
+        self.assertEqual(sorted(self.read_folder("models")), ["mine.safetensors", "mine.yaml"])
+        self.assertIn("mean: [0.4, 0.5, 0.6], std: [0.2, 0.2, 0.2]", (self.folder / "models/mine.yaml").read_text())
+        self.run_atrous("import", model, "-o", "models")
+        self.run_atrous("segment", PHOTO, "-m", "models/toy.yaml", "-o", "imported")
+        self.run_atrous("segment", PHOTO, "-m", model, "-o", "direct")
+        self.assertEqual(self.read_folder("imported"), self.read_folder("direct"))
+        self.assert_refused("import", PHOTO, "-o", "none", naming="photographer.jpg")
+        self.assert_refused("import", model, "-o", "none", "--labels", "voc", naming="label set 'voc'")
+        self.assert_refused("import", model, "-o", "none", "--size", "0x4", naming="--size")
+        self.assertFalse((self.folder / "none").exists())
+
     def test_stdin_gives_the_same_mask(self):
         self.photos(1)
         self.run_atrous("segment", "photos/0.png", "-o", "out", "--quiet")

@@ -19,9 +19,11 @@
 #include "core/files.h"
 #include "image/codec.h"
 #include "image/npy.h"
+#include "import/onnx_import.h"
 #include "pipeline/box_list.h"
 #include "refine/crf_params.h"
 #include "support/mutate.h"
+#include "support/onnx_writer.h"
 #include "support/temp_folder.h"
 
 namespace atrous {
@@ -114,6 +116,12 @@ std::map<std::string, Target> targets() {
         {"file,x,y,w,h\n# people\na.png,1,2,30,40\n\"b, \"\"c\"\".png\",-1.5,0,1e2,3\r\n"},
         ",.-09e#\"\n",
         2000}},
+      {"onnx",
+       {"onnx",
+        [](const fs::path& f) { import_onnx(f).check(f.parent_path()); },
+        {test::toy_onnx()},
+        std::string("\0\1\3\x7f\x80\xff\n\x12", 8),
+        3000}},
   };
 }
 
@@ -162,7 +170,7 @@ TEST_P(Fuzz, SurvivesMutations) {
 
 INSTANTIATE_TEST_SUITE_P(Parsers, Fuzz,
                          testing::Values("config", "network", "labels", "safetensors", "npy", "mask", "image",
-                                         "crf", "boxes"),
+                                         "crf", "boxes", "onnx"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace atrous::cli {
 
 void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
   command.add_option(model_is_positional ? "model" : "-m,--model", model,
-                     "a model's name or a path to its YAML; default: the embedded one");
+                     "a model's name, or a path to its YAML or to an ONNX file; default: the embedded one");
   command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command.add_option("--precision", options.precision, "auto, fp32, tf32 (GPU), fp16, bf16 or int8")
       ->capture_default_str();
