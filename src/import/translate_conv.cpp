@@ -29,8 +29,7 @@ std::pair<std::int64_t, std::int64_t> same_lower(std::int64_t in, std::int64_t k
 /// where given.
 void emit_dense(NodeContext& c, const Array& weight, const Array* bias) {
   const std::string order = c.value(0).layout.used(c.shape(0), 1);
-  if (!c.value(0).layout.used(c.shape(0), 0).empty() && c.value(0).layout[0] != "n")
-    NodeContext::refuse("an input of [n, features]");
+  if (!c.value(0).layout.used(c.shape(0), 0).empty()) NodeContext::refuse("an input of [n, features]");
   if (!std::is_sorted(order.begin(), order.end(),
                       [](char a, char b) { return std::string("chw").find(a) < std::string("chw").find(b); }))
     NodeContext::refuse(fmt::format("features that are flattened in the order c, h, w, not '{}'", order));

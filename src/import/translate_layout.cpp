@@ -45,10 +45,10 @@ void translate_expand(NodeContext& c) {
     const std::size_t from = i + dims.size() - target.size();
     const bool is_new = target.size() - i > dims.size();
     if (target[i] == (is_new ? 1 : dims[from])) continue;
-    const std::string& letters = is_new ? "" : x.layout[from];
-    if (letters == "h")
+    const char letter = is_new ? '1' : c.letter(0, static_cast<std::int64_t>(from));
+    if (letter == 'h')
       out.h = target[i];
-    else if (letters == "w")
+    else if (letter == 'w')
       out.w = target[i];
     else
       NodeContext::refuse("one that widens height and width of a value [n,c,1,1]");
@@ -56,7 +56,8 @@ void translate_expand(NodeContext& c) {
   if (target.size() != dims.size()) NodeContext::refuse("one that adds no axes");
   if (out == in) return c.pass(x.layout);
   if (in.h != 1 || in.w != 1) NodeContext::refuse("one that widens height and width of a value [n,c,1,1]");
-  c.result(c.emit("resize", {x.node}, {{"size", pair_of(out.h, out.w)}}), x.layout);
+  const bool usual = x.layout.is(in, {"n", "c", "h", "w"});
+  c.result(c.emit("resize", {x.node}, {{"size", pair_of(out.h, out.w)}}), usual ? Layout::nchw() : x.layout);
 }
 
 }  // namespace atrous

@@ -30,7 +30,9 @@ void translate_concat(NodeContext& c) {
     const OnnxValue& x = c.value(i);
     std::vector<std::string> letters;
     for (std::size_t a = 0; a < x.layout.rank(); ++a) letters.push_back(x.layout[a]);
-    if (axis >= letters.size() || (x.layout.used(c.shape(i), axis) != "c" && c.dims(i)[axis] != 1))
+    if (axis >= letters.size()) fail(ErrorCode::bad_file, "joins values of different ranks");
+    if (x.layout.axis_of(c.shape(i), 'c').value_or(axis) != axis ||
+        (letters[axis] != "c" && !letters[axis].empty()))
       NodeContext::refuse(fmt::format("channels as axis, not axis {} of [{}]", axis, to_string(x.layout)));
     letters[axis] = "c";
     if (i == 0) layout = Layout(letters);

@@ -39,6 +39,7 @@ void translate_reduce(NodeContext& c) {
   const bool keep = c.onnx.integer("keepdims", 1) != 0;
   for (std::size_t i = 0; i < rank; ++i) {
     (gone[i] ? reduced : kept) += x.layout.used(c.shape(0), i);
+    if (gone[i] && x.layout[i] == "n") reduced += 'n';
     if (!gone[i] || keep) letters.push_back(x.layout[i]);
   }
   const bool channels = reduced == "c";

@@ -136,6 +136,7 @@ char NodeContext::letter(std::size_t input, std::int64_t axis) const {
   const std::size_t index = axis_index(axis, layout.rank());
   std::string letters = layout.used(shape(input), index);
   if (letters.empty()) letters = layout[index];
+  if (letters.empty() && layout.is(shape(input), {"n", "c", "h", "w"})) letters = "nchw"[index];
   if (letters.size() != 1)
     refuse(fmt::format("an axis that is channels, height or width (axis {} of [{}] here)", axis,
                        to_string(layout)));

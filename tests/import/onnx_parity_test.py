@@ -109,6 +109,8 @@ class OnnxParity(unittest.TestCase):
     def test_multiple(self):
         net = toy_onnx.Toy()
         self.assertIn("multiple: 4", self.check(net.bytes(toy_onnx.unet(net))))
+        net = toy_onnx.Toy()
+        self.assertIn("multiple: 2", self.check(net.bytes(toy_onnx.unet_by_size(net))))
 
     def test_preprocessing(self):
         net = toy_onnx.Toy()

@@ -133,6 +133,12 @@ TEST_F(OnnxImport, NamesWhatIsNotSupported) {
   OnnxWriter split;
   split.constant<std::int64_t>("r", {5}, {1, 3, 1, -1, 10}).node("Reshape", {"input", "r"}, "x");
   EXPECT_THAT(reason(classified(split)), HasSubstr("operator Reshape"));
+  OnnxWriter batch;
+  batch.node("Concat", {"input", "input"}, "x", {{"axis!", Ints{0}}});
+  EXPECT_THAT(reason(classified(batch)), HasSubstr("accepted is channels as axis, not axis 0 of [n,c,h,w]"));
+  OnnxWriter mean;
+  mean.node("ReduceMean", {"input"}, "x", {{"axes", Ints{0, 2, 3}}});
+  EXPECT_THAT(reason(classified(mean)), HasSubstr("accepted is height and width, or channels, as axes"));
   OnnxWriter old({1, 3, -1, -1}, 8);
   EXPECT_THAT(reason(classified(old, "input")), HasSubstr("is of opset 8; accepted are 9 to"));
   OnnxWriter grey({1, 1, -1, -1});

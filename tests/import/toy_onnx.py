@@ -221,7 +221,25 @@ def unet(net):
     return c
 
 
+def unet_by_size(net):
+    """The same, where upsampling asks for the other's extent."""
+    a = net.conv(net.input, "a", 6, 3)
+    b = net.conv(net.node("MaxPool", a, kernel_shape=[2, 2], strides=[2, 2]), "b", 6, 3)
+    up = net.resize_to(b, a, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    return net.conv(net.node("Concat", up, a, axis=1, channels=12), "up", 6, 3)
+
+
+def gated(net):
+    """A pooled value that loses and regains its last axes before it is spread."""
+    x = net.stem()
+    p = net.node("Flatten", net.node("GlobalAveragePool", x))
+    p = net.node("Unsqueeze", p, net.ints(2, 3)) if net.opset >= 13 else net.node("Unsqueeze", p, axes=[2, 3])
+    p = net.resize_to(p, x, mode="linear", coordinate_transformation_mode="align_corners")
+    return net.conv(net.node("Concat", p, x, axis=1, channels=16), "logits", 4, 3)
+
+
 OPSETS = {geometry: (9, 13, 21), padded: (9, 11, 18), activations: (9, 11, 14, 21), pools: (10, 13, 18, 21),
           arithmetic: (9, 13, 21), resizes: (11, 13, 18, 21), old_upsample: (9, 10), parts: (10, 13, 18),
           layouts: (9, 11, 13, 21), channels_last: (11, 17), lrn_and_drop: (9, 13), pyramid: (11, 17, 21),
-          scaled: (11, 17), unet: (11, 18)}
+          scaled: (11, 17), unet: (11, 18), unet_by_size: (13,),
+          gated: (11, 17)}
