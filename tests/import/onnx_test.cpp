@@ -159,6 +159,33 @@ TEST_F(OnnxImport, RefusesGraphsThatDoNotHold) {
   EXPECT_THAT(reason(wrong.finish("y")), HasSubstr("do not fit 3 input channels"));
 }
 
+TEST_F(OnnxImport, ReadsNumbersInEveryForm) {
+  const std::vector<float> values{0.5F, -1, 2, 0, 1.5F, -0.25F};
+  const std::vector<std::uint16_t> halves{0x3800, 0xbc00, 0x4000, 0, 0x3e00, 0xb400},
+      brains{0x3f00, 0xbf80, 0x4000, 0, 0x3fc0, 0xbe80};
+  const std::vector<double> doubles(values.begin(), values.end());
+  auto raw = [](const auto& numbers) {
+    return std::string(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(numbers[0]));
+  };
+  auto head = [](int type) { return OnnxWriter::head("w", {2, 3, 1, 1}, type); };
+  Message one_by_one = head(1), packed_dims = Message().text(1, {2, 3, 1, 1}), halves_listed = head(10);
+  for (float value : values) one_by_one.real(4, value);
+  for (std::uint16_t value : halves) halves_listed.number(5, value);
+  packed_dims.number(2, 1).text(8, "w").text(9, raw(values));
+  for (const Message& tensor :
+       {head(1).text(9, raw(values)), head(1).text(4, raw(values)), one_by_one, packed_dims,
+        head(10).text(9, raw(halves)), halves_listed, head(16).text(9, raw(brains)),
+        head(11).text(9, raw(doubles)), head(11).text(10, raw(doubles))}) {
+    OnnxWriter model;
+    const std::string content = model.initializer(tensor).node("Conv", {"input", "w"}, "y").finish("y");
+    const std::vector<TensorRef> tensors =
+        import_onnx(folder_.write("model.onnx", content)).weights.tensors();
+    ASSERT_EQ(tensors.size(), 1U);
+    EXPECT_EQ(tensors[0].name, "y.weight");
+    EXPECT_EQ((Constant{"weight", tensors[0], {}}.read_f32()), values);
+  }
+}
+
 TEST_F(OnnxImport, RefusesTensorsThatLie) {
   auto with = [](const Message& tensor) {
     OnnxWriter model;
