@@ -4,11 +4,13 @@
 #include <cstdint>
 
 /// Put before a plain function with a hot loop: compiled once an instruction set, the best chosen at load
-/// time.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(ATROUS_SANITIZED)
-#define ATROUS_VECTORISE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
+/// time. By instruction sets and not by CPU models ("arch=haswell"), which only their maker's CPUs pass.
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(ATROUS_SANITIZED)
 #define ATROUS_VECTORISE
+#elif __GNUC__ >= 12
+#define ATROUS_VECTORISE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define ATROUS_VECTORISE __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
 
 namespace atrous {

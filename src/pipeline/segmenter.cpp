@@ -161,7 +161,7 @@ void Segmenter::finish(const ImageView& photo, ScoreMap scores, SegmentResult& r
   if (superpixels_ > 0) {
     const int wanted =
         static_cast<int>(std::min<std::int64_t>(superpixels_, std::int64_t{photo.width} * photo.height));
-    scores = smooth_over_superpixels(scores, slic(photo, {wanted}));
+    scores = smooth_over_superpixels(std::move(scores), slic(photo, {wanted}));
     result.times.superpixels = watch.lap();
   }
   result.labels = argmax(scores);

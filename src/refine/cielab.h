@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "core/image.h"
 
 namespace atrous {
 
-/// sRGB to CIELAB (D65), three floats a pixel.
-std::vector<float> to_cielab(const ImageView& image);
+/// CIELAB (D65), a plane a channel, row by row.
+struct LabImage {
+  static constexpr std::ptrdiff_t kLanes = 8;  ///< rows are a multiple of it apart
+  std::ptrdiff_t stride = 0;                   ///< elements from row to row; what lies past the width is 0
+  std::vector<float> l, a, b;
+};
+
+/// Of an sRGB image.
+LabImage to_cielab(const ImageView& image);
 
 }  // namespace atrous

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <array>
 #include <random>
 #include <set>
 
@@ -102,6 +103,33 @@ TEST(Smoothing, TakesTheMeanOfEachSuperpixel) {
   const ScoreMap scores{3, 1, 2, {1, 2, 3, 6, 5, 8}};
   EXPECT_EQ(smooth_over_superpixels(scores, s).values, (std::vector<float>{2, 4, 2, 4, 5, 8}));
   EXPECT_THROW(smooth_over_superpixels(ScoreMap{2, 1, 1, {0, 0}}, s), Error);
+}
+
+TEST(Smoothing, IsTheMeanWhateverTheThreads) {
+  const Image image = checkers(83, 41, 6);
+  const Superpixels s = slic(image.view(), {50});
+  ScoreMap scores{83, 41, 21, {}};
+  std::mt19937 random(4);
+  for (std::size_t i = 0; i < scores.pixels() * 21; ++i)
+    scores.values.push_back(static_cast<float>(random() % 1000U) / 1000);
+  std::vector<std::array<double, 21>> sums(static_cast<std::size_t>(s.count));
+  std::vector<double> sizes(sums.size());
+  for (std::size_t i = 0; i < s.ids.size(); ++i) {
+    const auto id = static_cast<std::size_t>(s.ids[i]);
+    for (std::size_t c = 0; c < 21; ++c) sums[id][c] += scores.pixel(i)[c];
+    sizes[id] += 1;
+  }
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  const ScoreMap one = smooth_over_superpixels(scores, s);
+  omp_set_num_threads(3);
+  EXPECT_EQ(smooth_over_superpixels(scores, s).values, one.values);
+  omp_set_num_threads(before);
+  for (std::size_t i = 0; i < s.ids.size(); ++i)
+    for (std::size_t c = 0; c < 21; ++c) {
+      const auto id = static_cast<std::size_t>(s.ids[i]);
+      ASSERT_NEAR(one.pixel(i)[c], sums[id][c] / sizes[id], 1e-6);
+    }
 }
 
 }  // namespace

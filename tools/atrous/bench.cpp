@@ -160,7 +160,7 @@ void add_bench(CLI::App& app, Run& run) {
   arguments->model.add_to(*command, true);
   command->add_option("--case", arguments->bench_case,
                       "conv2d:n1h65w65c512:oc256k3s1d2[:gN], crf:WIDTHxHEIGHTxCLASSES[:PRESET or "
-                      "KEY=VALUE,...] or slic:WIDTHxHEIGHT[:N]");
+                      "KEY=VALUE,...] or slic:WIDTHxHEIGHT[:N[:ITERATIONS]]");
   command->add_option("--size", arguments->size, "input extent HxW; default: the config's");
   command->add_option("--batch", arguments->batch, "images a run")
       ->check(CLI::Range(1, 1024))

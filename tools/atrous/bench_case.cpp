@@ -111,11 +111,14 @@ BenchCase crf_case(const std::vector<std::string>& parts, const std::string& tex
 BenchCase slic_case(const std::vector<std::string>& parts, const std::string& text) {
   const std::vector<int> extent = read_extent(parts.size() > 1 ? parts[1] : "", 2, text);
   const auto count = parts.size() > 2 ? parse_integer(parts[2]) : std::optional<std::int64_t>(500);
-  if (!count) complain(text);
+  SlicParams params;
+  const auto iterations = parts.size() > 3 ? parse_integer(parts[3]) : params.iterations;
+  if (!count || !iterations || *iterations < 1 || *iterations > 1000) complain(text);
+  params.superpixels = static_cast<int>(*count), params.iterations = static_cast<int>(*iterations);
   auto image = std::make_shared<Image>(synthetic_photo(extent[0], extent[1]));
-  return {[image, superpixels = static_cast<int>(*count)] {
+  return {[image, params] {
     Stopwatch watch;
-    slic(image->view(), {superpixels});
+    slic(image->view(), params);
     return watch.lap();
   }};
 }

@@ -55,7 +55,7 @@ int refine(const Arguments& arguments) {
   scores = to_unary(std::move(scores), arguments);
   scores = crf ? dense_crf(scores, image.view(), params) : softmax_of(std::move(scores), -1);
   if (superpixels > 0)
-    scores = smooth_over_superpixels(scores,
+    scores = smooth_over_superpixels(std::move(scores),
                                      slic(image.view(), {std::min(superpixels, image.width * image.height)}));
   const LabelSet labels = find_labels(arguments.labels, scores.classes);
   std::filesystem::path probs = arguments.mask;
