@@ -157,8 +157,8 @@ struct LrnParams {
 /// mh, mw], non-negative. Output [n,oh,ow,K+1], channel 0 the background.
 struct TemplateMorphParams {
   std::vector<int> templates;
-  std::vector<std::string> names;  ///< of the components, for people; may be empty
   int mh = 1, mw = 1, oh = 1, ow = 1;
+  std::vector<std::string> names;  ///< of the components, for people; may be empty
 };
 
 /// A narrower box covers nothing, in units of the map's side.
