@@ -3,93 +3,71 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
+#include <limits>
+#include <optional>
 
 #include "core/error.h"
+#include "core/outside.h"
 #include "core/parallel.h"
 #include "core/softmax.h"
-#include "refine/permutohedral.h"
+#include "refine/mean_field.h"
 
 namespace atrous {
 namespace {
 
-/// Points of the pixels in feature space: (x, y) / sxy, and where `image` is given (r, g, b) / srgb.
-std::vector<float> pixel_features(int width, int height, float sxy, const ImageView* image, float srgb) {
-  const std::size_t dimensions = image != nullptr ? 5 : 2;
-  std::vector<float> features(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
-                              dimensions);
-  float* f = features.data();
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x, f += dimensions) {
-      f[0] = static_cast<float>(x) / sxy;
-      f[1] = static_cast<float>(y) / sxy;
-      if (image != nullptr)
-        for (int c = 0; c < 3; ++c) f[2 + c] = static_cast<float>(image->row(y)[3 * x + c]) / srgb;
+/// The pixels' indices, tile after tile, so that pixels near each other in both directions follow each other.
+std::vector<std::int32_t> tile_order(int width, int height) {
+  constexpr int kTile = 32;
+  std::vector<std::int32_t> order;
+  order.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  for (int top = 0; top < height; top += kTile)
+    for (int left = 0; left < width; left += kTile)
+      for (int y = top; y < std::min(top + kTile, height); ++y)
+        for (int x = left; x < std::min(left + kTile, width); ++x) order.push_back(y * width + x);
+  return order;
+}
+
+/// Points of the pixels in feature space: (x, y) / sxy, and where `srgb` is not 0 (r, g, b) / srgb.
+LargeVector<float> pixel_features(const ImageView& image, const std::vector<std::int32_t>& order, float sxy,
+                                  float srgb) {
+  const std::int64_t dimensions = srgb != 0 ? 5 : 2;
+  LargeVector<float> features(order.size() * static_cast<std::size_t>(dimensions));
+  parallel_blocks(static_cast<std::int64_t>(order.size()), [&](std::int64_t begin, std::int64_t end) {
+    float* to = features.data() + begin * dimensions;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const int pixel = order[static_cast<std::size_t>(i)], x = pixel % image.width, y = pixel / image.width;
+      *to++ = static_cast<float>(x) / sxy;
+      *to++ = static_cast<float>(y) / sxy;
+      for (int c = 0; c < 3 && srgb != 0; ++c) *to++ = static_cast<float>(image.row(y)[3 * x + c]) / srgb;
     }
+  });
   return features;
 }
 
-/// weight * normalised kernel.
-class PairwiseTerm {
- public:
-  PairwiseTerm(const std::vector<float>& features, int dimensions, float weight, Normalization normalization)
-      : lattice_(features, dimensions), weight_(weight) {
-    if (normalization == Normalization::none) return;
-    std::vector<float> ones(static_cast<std::size_t>(lattice_.points()), 1), scratch;
-    lattice_.filter(ones.data(), ones.data(), 1, scratch);
-    for (float& n : ones)
-      n = 1 / (normalization == Normalization::symmetric ? std::sqrt(n + 1e-20F) : n + 1e-20F);
-    if (normalization != Normalization::after) before_ = ones;
-    if (normalization != Normalization::before) after_ = std::move(ones);
-  }
+LatticeFilter make_filter(const LargeVector<float>& features, int dimensions, float weight,
+                          Normalization normalization, int classes) {
+  Permutohedral lattice(features, dimensions);
+  std::vector<float> norm;
+  if (normalization != Normalization::none) norm = lattice.filter_ones();
+  for (float& n : norm)
+    n = 1 / (normalization == Normalization::symmetric ? std::sqrt(n + 1e-20F) : n + 1e-20F);
+  const std::span<const float> none;
+  return {std::move(lattice), normalization != Normalization::after ? norm : none,
+          normalization != Normalization::before ? norm : none, weight, classes};
+}
 
-  /// sum += weight K q
-  void add(const ScoreMap& q, std::vector<float>& filtered, std::vector<float>& scratch,
-           ScoreMap& sum) const {
-    const int classes = q.classes;
-    filtered.resize(q.values.size());
-    const float* in = q.values.data();
-    if (!before_.empty()) {
-      for_pixels(q, [&](std::size_t i, std::size_t at) {
-        for (int c = 0; c < classes; ++c)
-          filtered[at + static_cast<std::size_t>(c)] = in[at + static_cast<std::size_t>(c)] * before_[i];
-      });
-      in = filtered.data();
-    }
-    lattice_.filter(in, filtered.data(), classes, scratch);
-    for_pixels(q, [&](std::size_t i, std::size_t at) {
-      const float factor = weight_ * (after_.empty() ? 1.0F : after_[i]);
-      for (int c = 0; c < classes; ++c)
-        sum.values[at + static_cast<std::size_t>(c)] += factor * filtered[at + static_cast<std::size_t>(c)];
-    });
-  }
-
-  /// f(pixel, its first value) for all pixels.
-  template <typename F>
-  static void for_pixels(const ScoreMap& map, const F& f) {
-    parallel_blocks(static_cast<std::int64_t>(map.pixels()), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        f(static_cast<std::size_t>(i), static_cast<std::size_t>(i) * static_cast<std::size_t>(map.classes));
-    });
-  }
-
- private:
-  Permutohedral lattice_;
-  float weight_;
-  std::vector<float> before_, after_;  ///< a factor a pixel; empty: 1
-};
-
-std::vector<PairwiseTerm> make_terms(const ImageView& image, const CrfParams& params) {
-  std::vector<PairwiseTerm> terms;
+std::vector<LatticeFilter> make_filters(const ImageView& image, const std::vector<std::int32_t>& order,
+                                        const CrfParams& params, int classes) {
+  std::vector<LatticeFilter> filters;
   for (const GaussianTerm& g : params.gaussian)
     if (g.weight > 0)
-      terms.emplace_back(pixel_features(image.width, image.height, g.sxy, nullptr, 1), 2, g.weight,
-                         params.normalization);
+      filters.push_back(
+          make_filter(pixel_features(image, order, g.sxy, 0), 2, g.weight, params.normalization, classes));
   for (const BilateralTerm& b : params.bilateral)
     if (b.weight > 0)
-      terms.emplace_back(pixel_features(image.width, image.height, b.sxy, &image, b.srgb), 5, b.weight,
-                         params.normalization);
-  return terms;
+      filters.push_back(make_filter(pixel_features(image, order, b.sxy, b.srgb), 5, b.weight,
+                                    params.normalization, classes));
+  return filters;
 }
 
 void check(const ScoreMap& unary, const ImageView& image, const CrfParams& params) {
@@ -100,39 +78,21 @@ void check(const ScoreMap& unary, const ImageView& image, const CrfParams& param
   if (!params.compatibility.empty() && params.compatibility.size() != classes * classes)
     fail(ErrorCode::invalid_argument, "crf: {} classes need {} compatibilities, not {}", classes,
          classes * classes, params.compatibility.size());
-  for (float u : unary.values)
-    if (!std::isfinite(u)) fail(ErrorCode::invalid_argument, "crf: a unary energy is not finite");
+  if (find_outside(unary.values, std::numeric_limits<float>::max()))
+    fail(ErrorCode::invalid_argument, "crf: a unary energy is not finite");
 }
 
 }  // namespace
 
 ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params) {
   check(unary, image, params);
-  ScoreMap q = softmax_of(unary, -1);
-  if (params.iterations == 0) return q;
-  const std::vector<PairwiseTerm> terms = make_terms(image, params);
-  std::vector<float> filtered, scratch;
-  ScoreMap message{unary.width, unary.height, unary.classes, {}};
-  const int classes = unary.classes;
-  for (int iteration = 0; iteration < params.iterations; ++iteration) {
-    message.values.assign(unary.values.size(), 0);
-    for (const PairwiseTerm& term : terms) term.add(q, filtered, scratch, message);
-    PairwiseTerm::for_pixels(q, [&](std::size_t i, std::size_t at) {
-      float* to = q.pixel(i);
-      for (int a = 0; a < classes; ++a) {
-        float pairwise = message.values[at + static_cast<std::size_t>(a)];
-        if (!params.compatibility.empty()) {
-          pairwise = 0;
-          for (int b = 0; b < classes; ++b)
-            pairwise -= params.compatibility[static_cast<std::size_t>(a * classes + b)] *
-                        message.values[at + static_cast<std::size_t>(b)];
-        }
-        to[a] = pairwise - unary.values[at + static_cast<std::size_t>(a)];
-      }
-      softmax(to, to, classes);
-    });
-  }
-  return q;
+  const std::vector<std::int32_t> order = tile_order(image.width, image.height);
+  std::vector<LatticeFilter> filters = make_filters(image, order, params, unary.classes);
+  if (params.iterations == 0 || filters.empty()) return softmax_of(unary, -1);
+  MeanField mean_field(energy_rows(unary, order), static_cast<std::int64_t>(order.size()), unary.classes,
+                       params.compatibility);
+  for (int iteration = 0; iteration < params.iterations; ++iteration) mean_field.step(filters);
+  return mean_field.to_map(order, unary.width, unary.height);
 }
 
 ScoreMap unary_from_probabilities(ScoreMap probabilities) {
@@ -145,10 +105,12 @@ ScoreMap unary_from_logits(ScoreMap logits) {
 }
 
 ScoreMap softmax_of(ScoreMap scores, float sign) {
-  PairwiseTerm::for_pixels(scores, [&](std::size_t i, std::size_t) {
-    float* pixel = scores.pixel(i);
-    for (int c = 0; c < scores.classes; ++c) pixel[c] *= sign;
-    softmax(pixel, pixel, scores.classes);
+  parallel_blocks(static_cast<std::int64_t>(scores.pixels()), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      float* pixel = scores.pixel(static_cast<std::size_t>(i));
+      for (int c = 0; c < scores.classes; ++c) pixel[c] *= sign;
+      softmax(pixel, pixel, scores.classes);
+    }
   });
   return scores;
 }

@@ -6,221 +6,191 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/outside.h"
 #include "core/parallel.h"
+#include "refine/enclose.h"
 
 namespace atrous {
 namespace {
 
-constexpr int kMost = Permutohedral::kMostDimensions;
+constexpr std::int64_t kChainBlock = 4096;  // vertices that a thread blurs at a time
+constexpr std::size_t kReadAhead = 16;      // entries that may be looked at past the last one
 
 }  // namespace
 
-/// Lattice coordinates -> vertex number; open addressing, numbers in order of first appearance.
+/// Keys -> vertex numbers in order of first appearance; open addressing.
 class Permutohedral::VertexTable {
  public:
-  explicit VertexTable(int dimensions, std::size_t expected) : dimensions_(dimensions) {
+  explicit VertexTable(std::int64_t expected) {
     std::size_t capacity = 1024;
-    while (capacity < 2 * expected) capacity *= 2;
+    while (capacity < 2 * static_cast<std::size_t>(expected)) capacity *= 2;
     slots_.assign(capacity, -1);
   }
 
-  std::int32_t find(const std::int32_t* key) const { return slots_[slot_of(key)]; }
+  /// The vertex, or -1.
+  std::int32_t find(const LatticeKey& key) const { return slots_[slot_of(key)]; }
 
-  std::int32_t insert(const std::int32_t* key) {
-    if (2 * (size() + 1) > slots_.size()) grow();
+  std::int32_t insert(const LatticeKey& key) {
     std::int32_t& number = slots_[slot_of(key)];
-    if (number < 0) {
-      number = static_cast<std::int32_t>(size());
-      keys_.insert(keys_.end(), key, key + dimensions_);
-    }
-    return number;
+    if (number >= 0) return number;
+    const auto fresh = static_cast<std::int32_t>(keys_.size());
+    number = fresh;
+    keys_.push_back(key);
+    if (2 * keys_.size() > slots_.size()) grow();
+    return fresh;
   }
 
-  const std::int32_t* key(std::int64_t number) const { return keys_.data() + number * dimensions_; }
-  std::size_t size() const { return keys_.size() / static_cast<std::size_t>(dimensions_); }
+  const LatticeKey& key(std::int64_t number) const { return keys_[static_cast<std::size_t>(number)]; }
+  std::int64_t size() const { return static_cast<std::int64_t>(keys_.size()); }
 
  private:
-  std::size_t slot_of(const std::int32_t* key) const {
-    std::uint64_t hash = 0;
-    for (int i = 0; i < dimensions_; ++i)
-      hash = (hash + static_cast<std::uint32_t>(key[i])) * 0x9E3779B97F4A7C15ULL;
+  std::size_t slot_of(const LatticeKey& key) const {
+    const std::uint64_t hash = (key.low * 0x9E3779B97F4A7C15ULL ^ key.high) * 0xD6E8FEB86659FD93ULL;
     const std::size_t mask = slots_.size() - 1;
-    std::size_t slot = (hash >> 20U) & mask;
-    while (slots_[slot] >= 0 && !std::equal(key, key + dimensions_, this->key(slots_[slot])))
+    std::size_t slot = (hash >> 32U) & mask;
+    while (slots_[slot] >= 0 && keys_[static_cast<std::size_t>(slots_[slot])] != key)
       slot = (slot + 1) & mask;
     return slot;
   }
 
   void grow() {
-    const std::size_t count = size();
     slots_.assign(slots_.size() * 2, -1);
-    for (std::size_t number = 0; number < count; ++number)
-      slots_[slot_of(key(static_cast<std::int64_t>(number)))] = static_cast<std::int32_t>(number);
+    for (std::size_t number = 0; number < keys_.size(); ++number)
+      slots_[slot_of(keys_[number])] = static_cast<std::int32_t>(number);
   }
 
-  int dimensions_;
-  std::vector<std::int32_t> slots_;
-  std::vector<std::int32_t> keys_;
+  LargeVector<std::int32_t> slots_;
+  LargeVector<LatticeKey> keys_;
 };
-
-namespace {
-
-/// The simplex around one point: its d+1 vertices' keys (d numbers each) and barycentric weights.
-void enclose(const float* features, const float* scale, int d, std::int32_t* keys, float* weights) {
-  std::array<float, kMost + 1> elevated{};
-  float sum = 0;
-  for (int j = d; j > 0; --j) {  // onto the hyperplane of coordinate sum 0
-    const float c = features[j - 1] * scale[j - 1];
-    elevated[static_cast<std::size_t>(j)] = sum - static_cast<float>(j) * c;
-    sum += c;
-  }
-  elevated[0] = sum;
-
-  // nearest lattice point whose coordinates are multiples of d+1, then the order of the differences
-  std::array<int, kMost + 1> base{}, rank{};
-  const auto step = static_cast<float>(d + 1);
-  int excess = 0;
-  for (int i = 0; i <= d; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    const float down = std::floor(elevated[at] / step) * step, up = std::ceil(elevated[at] / step) * step;
-    base[at] = static_cast<int>(up - elevated[at] < elevated[at] - down ? up : down);
-    excess += base[at] / (d + 1);
-  }
-  for (std::size_t i = 0; i < static_cast<std::size_t>(d); ++i)
-    for (std::size_t j = i + 1; j <= static_cast<std::size_t>(d); ++j)
-      ++rank[elevated[i] - static_cast<float>(base[i]) < elevated[j] - static_cast<float>(base[j]) ? i : j];
-  std::array<float, kMost + 2> barycentric{};
-  for (std::size_t i = 0; i <= static_cast<std::size_t>(d); ++i) {
-    rank[i] += excess;
-    const int wrap = rank[i] < 0 ? d + 1 : rank[i] > d ? -(d + 1) : 0;
-    rank[i] += wrap;
-    base[i] += wrap;
-    const float v = (elevated[i] - static_cast<float>(base[i])) / step;
-    barycentric[static_cast<std::size_t>(d - rank[i])] += v;
-    barycentric[static_cast<std::size_t>(d - rank[i] + 1)] -= v;
-  }
-  barycentric[0] += 1 + barycentric[static_cast<std::size_t>(d + 1)];
-  for (int r = 0; r <= d; ++r) {
-    weights[r] = barycentric[static_cast<std::size_t>(r)];
-    for (int i = 0; i < d; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      keys[r * d + i] = static_cast<std::int32_t>(base[at] + (rank[at] <= d - r ? r : r - (d + 1)));
-    }
-  }
-}
-
-ATROUS_VECTORISE void add_scaled(const float* in, float weight, float* out, int channels) {
-  for (int c = 0; c < channels; ++c) out[c] += weight * in[c];
-}
-
-ATROUS_VECTORISE void blur_vertex(const float* centre, const float* a, const float* b, float* out,
-                                  int channels) {
-  for (int c = 0; c < channels; ++c) out[c] = centre[c] + 0.5F * (a[c] + b[c]);
-}
-
-}  // namespace
 
 Permutohedral::Permutohedral(std::span<const float> features, int dimensions)
     : dimensions_(dimensions), points_(static_cast<std::int64_t>(features.size()) / dimensions) {
-  constexpr float kLargest = 1e6F;
-  for (float f : features)
-    if (!(std::abs(f) < kLargest))
-      fail(ErrorCode::invalid_argument, "permutohedral lattice: a feature of {} is out of range", f);
-  VertexTable table(dimensions, static_cast<std::size_t>(points_) / 4);
+  if (const auto bad = find_outside(features, kLargestFeature))
+    fail(ErrorCode::invalid_argument, "permutohedral lattice: a feature of {} is out of range", *bad);
+  VertexTable table(points_ / 2);
   place_points(features, table);
-  vertices_ = static_cast<std::int64_t>(table.size());
-  find_neighbours(table);
-  list_contributions();
+  link(table);
+  list_splats(table.size());
 }
 
 /// Points are enclosed in parallel and their vertices numbered in order, a chunk at a time so that keys stay
 /// few.
 void Permutohedral::place_points(std::span<const float> features, VertexTable& table) {
-  constexpr std::int64_t kChunk = 1 << 16;
-  const int d = dimensions_, corners = d + 1;
-  std::array<float, kMost> scale{};
-  for (int i = 0; i < d; ++i)  // makes the blur's variance 1 along each feature
-    scale[static_cast<std::size_t>(i)] =
-        std::sqrt(2.0F / 3.0F) * static_cast<float>(d + 1) / std::sqrt(static_cast<float>((i + 1) * (i + 2)));
-  vertex_.resize(static_cast<std::size_t>(points_ * corners));
-  weight_.resize(vertex_.size());
-  std::vector<std::int32_t> keys(static_cast<std::size_t>(std::min(kChunk, points_) * corners * d));
+  constexpr std::int64_t kChunk = 1 << 14, kShare = 1 << 11;
+  const int d = dimensions_;
+  slices_.resize(static_cast<std::size_t>(points_ * corners()));
+  std::vector<LatticeKey> keys(static_cast<std::size_t>(std::min(kChunk, points_) * corners()));
+  std::vector<float> weights(keys.size());
   for (std::int64_t chunk = 0; chunk < points_; chunk += kChunk) {
     const std::int64_t count = std::min(kChunk, points_ - chunk);
-    parallel_blocks(count, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        enclose(features.data() + (chunk + i) * d, scale.data(), d, keys.data() + i * corners * d,
-                weight_.data() + (chunk + i) * corners);
+    parallel_for((count + kShare - 1) / kShare, [&](std::int64_t share) {
+      const std::int64_t begin = share * kShare;
+      enclose_points(features.data() + (chunk + begin) * d, d, std::min(kShare, count - begin),
+                     keys.data() + begin * corners(), weights.data() + begin * corners());
     });
-    for (std::int64_t i = 0; i < count * corners; ++i)
-      vertex_[static_cast<std::size_t>(chunk * corners + i)] = table.insert(keys.data() + i * d);
+    Share* slices = slices_.data() + chunk * corners();
+    for (std::int64_t i = 0; i < count * corners(); ++i)
+      slices[i] = {table.insert(keys[static_cast<std::size_t>(i)]), weights[static_cast<std::size_t>(i)]};
   }
 }
 
-void Permutohedral::find_neighbours(const VertexTable& table) {
-  const int d = dimensions_;
-  neighbour_.resize(static_cast<std::size_t>((d + 1) * vertices_ * 2));
-  parallel_blocks(vertices_, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t v = begin; v < end; ++v)
-      for (int axis = 0; axis <= d; ++axis)
-        for (int side = 0; side < 2; ++side) {
-          std::array<std::int32_t, kMost> key{};
-          for (int i = 0; i < d; ++i) {
-            const int step = i == axis ? -d : 1;
-            key[static_cast<std::size_t>(i)] = table.key(v)[i] + (side == 0 ? -step : step);
-          }
-          neighbour_[static_cast<std::size_t>((axis * vertices_ + v) * 2 + side)] = table.find(key.data());
-        }
+/// The chains of every axis: from each vertex without a neighbour behind it, along those before it.
+void Permutohedral::link(const VertexTable& table) {
+  chains_.resize(static_cast<std::size_t>(corners()));
+  parallel_for(corners(), [&](std::int64_t axis) {
+    const LatticeKey step = LatticeKey::step(dimensions_, static_cast<int>(axis));
+    const auto count = static_cast<std::size_t>(table.size());
+    std::vector<std::int32_t> next(count);
+    std::vector<bool> follows(count);
+    for (std::size_t v = 0; v < count; ++v) {
+      next[v] = table.find(table.key(static_cast<std::int64_t>(v)) + step);
+      if (next[v] >= 0) follows[static_cast<std::size_t>(next[v])] = true;
+    }
+    auto& [vertices, blocks] = chains_[static_cast<std::size_t>(axis)];
+    blocks = {0};
+    for (std::size_t head = 0; head < count; ++head) {
+      if (follows[head] || next[head] < 0) continue;
+      for (auto v = static_cast<std::int32_t>(head); v >= 0; v = next[static_cast<std::size_t>(v)])
+        vertices.push_back(v);
+      vertices.back() = ~vertices.back();
+      const auto end = static_cast<std::int64_t>(vertices.size());
+      if (end - blocks.back() >= kChainBlock) blocks.push_back(end);
+    }
+    if (blocks.back() < static_cast<std::int64_t>(vertices.size()))
+      blocks.push_back(static_cast<std::int64_t>(vertices.size()));
   });
 }
 
 /// Counting sort by vertex, so that each vertex gathers its points in a fixed order.
-void Permutohedral::list_contributions() {
-  first_.assign(static_cast<std::size_t>(vertices_ + 1), 0);
-  for (std::int32_t v : vertex_) ++first_[static_cast<std::size_t>(v) + 1];
+void Permutohedral::list_splats(std::int64_t vertices) {
+  first_.assign(static_cast<std::size_t>(vertices + 1), 0);
+  for (const Share& s : slices_) ++first_[static_cast<std::size_t>(s.index) + 1];
   for (std::size_t v = 1; v < first_.size(); ++v) first_[v] += first_[v - 1];
-  std::vector<std::int64_t> next(first_.begin(), first_.end() - 1);
-  contribution_.resize(vertex_.size());
-  for (std::size_t i = 0; i < vertex_.size(); ++i)
-    contribution_[static_cast<std::size_t>(next[static_cast<std::size_t>(vertex_[i])]++)] =
-        static_cast<std::int32_t>(i);
+  std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);
+  splats_.resize(slices_.size() + kReadAhead);
+  std::fill_n(splats_.end() - kReadAhead, kReadAhead, Share{0, 0});
+  for (std::int64_t i = 0; i < points_; ++i)
+    for (int r = 0; r < corners(); ++r) {
+      const Share& s = slices(i)[r];
+      splats_[next[static_cast<std::size_t>(s.index)]++] = {static_cast<std::int32_t>(i), s.weight};
+    }
 }
 
-void Permutohedral::filter(const float* in, float* out, int channels, std::vector<float>& scratch) const {
-  const std::int64_t corners = dimensions_ + 1, plane = vertices_ * channels;
-  scratch.assign(static_cast<std::size_t>(2 * plane + channels), 0);
-  float* values = scratch.data();
-  float* blurred = values + plane;
-  const float* zeros = blurred + plane;
-  parallel_blocks(vertices_, [&](std::int64_t begin, std::int64_t end) {  // splat
+std::vector<float> Permutohedral::filter_ones() const {
+  std::vector<float> values(static_cast<std::size_t>(vertices()));
+  parallel_blocks(vertices(), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t v = begin; v < end; ++v)
-      for (std::int64_t i = first_[static_cast<std::size_t>(v)]; i < first_[static_cast<std::size_t>(v) + 1];
-           ++i) {
-        const std::int32_t corner = contribution_[static_cast<std::size_t>(i)];
-        add_scaled(in + corner / corners * channels, weight_[static_cast<std::size_t>(corner)],
-                   values + v * channels, channels);
-      }
+      for (const Share& s : splats(v)) values[static_cast<std::size_t>(v)] += s.weight;
   });
-  for (std::int64_t axis = 0; axis < corners; ++axis) {
-    const std::int32_t* sides = neighbour_.data() + axis * vertices_ * 2;
-    parallel_blocks(vertices_, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t v = begin; v < end; ++v) {
-        const float* a = sides[2 * v] < 0 ? zeros : values + std::int64_t{sides[2 * v]} * channels;
-        const float* b = sides[2 * v + 1] < 0 ? zeros : values + std::int64_t{sides[2 * v + 1]} * channels;
-        blur_vertex(values + v * channels, a, b, blurred + v * channels, channels);
+  for (const Chains& chains : chains_)
+    parallel_for(static_cast<std::int64_t>(chains.blocks.size()) - 1, [&](std::int64_t b) {
+      const auto block = static_cast<std::size_t>(b);
+      float before = 0;
+      for (std::int64_t i = chains.blocks[block]; i < chains.blocks[block + 1]; ++i) {
+        const std::int32_t entry = chains.vertices[static_cast<std::size_t>(i)];
+        const bool last = entry < 0;
+        float& here = values[static_cast<std::size_t>(last ? ~entry : entry)];
+        float after = 0;
+        if (!last) {
+          const std::int32_t next = chains.vertices[static_cast<std::size_t>(i) + 1];
+          after = values[static_cast<std::size_t>(next < 0 ? ~next : next)];
+        }
+        const float old = here;
+        here += 0.5F * (before + after);
+        before = last ? 0 : old;
       }
     });
-    std::swap(values, blurred);
-  }
-  const float alpha = 1.0F / (1.0F + std::pow(2.0F, -static_cast<float>(dimensions_)));
-  parallel_blocks(points_, [&](std::int64_t begin, std::int64_t end) {  // slice
+  std::vector<float> sums(static_cast<std::size_t>(points_));
+  parallel_blocks(points_, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      std::fill_n(out + i * channels, channels, 0.0F);
-      for (std::int64_t r = i * corners; r < (i + 1) * corners; ++r)
-        add_scaled(values + std::int64_t{vertex_[static_cast<std::size_t>(r)]} * channels,
-                   weight_[static_cast<std::size_t>(r)] * alpha, out + i * channels, channels);
+      float sum = 0;
+      for (int r = 0; r < corners(); ++r)
+        sum += slices(i)[r].weight * values[static_cast<std::size_t>(slices(i)[r].index)];
+      sums[static_cast<std::size_t>(i)] = sum * blur_gain();
     }
   });
+  return sums;
 }
+
+float Permutohedral::scale(std::span<const float> before, std::span<const float> after, float factor) {
+  parallel_blocks(points_, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      for (int r = 0; r < corners(); ++r)
+        slices_[static_cast<std::size_t>(i * corners() + r)].weight *=
+            after.empty() ? factor : factor * after[static_cast<std::size_t>(i)];
+  });
+  std::vector<float> sums(static_cast<std::size_t>(vertices()));
+  parallel_blocks(vertices(), [&](std::int64_t begin, std::int64_t end) {
+    for (auto v = static_cast<std::size_t>(begin); v < static_cast<std::size_t>(end); ++v)
+      for (std::uint32_t i = first_[v]; i < first_[v + 1]; ++i) {
+        if (!before.empty()) splats_[i].weight *= before[static_cast<std::size_t>(splats_[i].index)];
+        sums[v] += splats_[i].weight;
+      }
+  });
+  return std::ldexp(*std::max_element(sums.begin(), sums.end()),
+                    corners());  // an axis's blur at most doubles it
+}
+
+float Permutohedral::blur_gain() const { return 1 / (1 + std::exp2(-static_cast<float>(dimensions_))); }
 
 }  // namespace atrous

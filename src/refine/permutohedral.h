@@ -5,39 +5,71 @@
 #include <span>
 #include <vector>
 
+#include "core/large_vector.h"
+
 namespace atrous {
 
 /// Permutohedral lattice (Adams, Baek and Davis 2010): Gaussian filtering of values at points of a
 /// d-dimensional feature space, unit standard deviation along each feature, in time linear in the number of
-/// points. Built once for a set of points, then filters any number of times. Results do not depend on the
-/// number of OpenMP threads.
+/// points. This is the structure of a set of points: which vertices enclose each point, which points each
+/// vertex gathers (splat), and which vertices follow each other along each axis (blur). lattice_filter.h
+/// filters with it.
 class Permutohedral {
  public:
-  static constexpr int kMostDimensions = 6;
+  static constexpr int kMostDimensions = 5;
 
-  /// `features`: points x dimensions, a point's features together. 1 <= dimensions <= kMostDimensions.
+  /// A share of a vertex in a point (slice), or of a point in a vertex (splat).
+  struct Share {
+    std::int32_t index;  ///< of the vertex, or of the point
+    float weight;
+  };
+
+  /// Vertices that are neighbours along one axis, chain after chain, the last of each as ~vertex. A vertex
+  /// without neighbours, which a blur leaves as it is, is in no chain.
+  struct Chains {
+    std::vector<std::int32_t> vertices;
+    std::vector<std::int64_t> blocks;  ///< where blocks of whole chains begin, and the end
+  };
+
+  /// `features`: the d features of a point together, d from 1 to kMostDimensions. Points that are near each
+  /// other should follow each other. Error{invalid_argument} where a feature is too large or not finite. The
+  /// result does not depend on the number of threads.
   Permutohedral(std::span<const float> features, int dimensions);
 
-  /// out_i ~ sum_j exp(-|f_i - f_j|^2 / 2) in_j for `channels` values a point (point-major, like the
-  /// features); in may be out. `scratch` is resized as needed; pass the same one again to avoid allocation.
-  void filter(const float* in, float* out, int channels, std::vector<float>& scratch) const;
-
   std::int64_t points() const { return points_; }
-  std::int64_t vertices() const { return vertices_; }
+  std::int64_t vertices() const { return static_cast<std::int64_t>(first_.size()) - 1; }
+  int corners() const { return dimensions_ + 1; }  ///< of the simplex around a point; axes, too
+
+  const Share* slices(std::int64_t point) const { return slices_.data() + point * corners(); }
+  std::span<const Share> splats(std::int64_t vertex) const {
+    const auto v = static_cast<std::size_t>(vertex);
+    return {splats_.data() + first_[v], splats_.data() + first_[v + 1]};
+  }
+  const Chains& chains(int axis) const { return chains_[static_cast<std::size_t>(axis)]; }
+
+  /// What a slice is multiplied by after the blurs of all axes.
+  float blur_gain() const;
+
+  /// sum_j exp(-|f_i - f_j|^2 / 2), filtered: what each point's weights are normalised by.
+  std::vector<float> filter_ones() const;
+
+  /// Multiplies the weights of every point's splats by before[point] and of its slices by factor *
+  /// after[point]; an empty vector is all ones. Returns what no value of a vertex exceeds where the filtered
+  /// values are between 0 and 1.
+  float scale(std::span<const float> before, std::span<const float> after, float factor);
 
  private:
   class VertexTable;
   void place_points(std::span<const float> features, VertexTable& table);
-  void find_neighbours(const VertexTable& table);
-  void list_contributions();
+  void link(const VertexTable& table);
+  void list_splats(std::int64_t vertices);
 
   int dimensions_;
-  std::int64_t points_, vertices_ = 0;
-  std::vector<std::int32_t> vertex_;        ///< points x (d+1): the simplex around each point
-  std::vector<float> weight_;               ///< points x (d+1): its barycentric coordinates
-  std::vector<std::int32_t> neighbour_;     ///< (d+1) x vertices x 2: along each axis, -1 where there is none
-  std::vector<std::int64_t> first_;         ///< vertices + 1: where a vertex's contributions begin
-  std::vector<std::int32_t> contribution_;  ///< indices into vertex_/weight_, grouped by vertex
+  std::int64_t points_;
+  LargeVector<Share> slices_;         ///< points x (d+1), barycentric weights
+  std::vector<std::uint32_t> first_;  ///< vertices + 1: where a vertex's splats begin
+  LargeVector<Share> splats_;         ///< grouped by vertex, points in order
+  std::vector<Chains> chains_;        ///< d+1
 };
 
 }  // namespace atrous

@@ -201,6 +201,51 @@ TEST(DenseCrf, TakesTheSmallestImages) {
     }
 }
 
+/// Whole vectors, parts of them, more than fit the registers; values that half precision holds and that it
+/// does not.
+TEST(DenseCrf, AgreesWithExactMeanFieldForAnyNumberOfLabels) {
+  for (int classes : {2, 8, 9, 17, 32, 33, 255})
+    for (Normalization normalization : {Normalization::symmetric, Normalization::none}) {
+      Case c = random_case(12, 9, classes, 11);
+      for (std::size_t i = 0; i < c.image.rgb.size(); ++i)
+        c.image.rgb[i] = static_cast<std::uint8_t>(40 + i / 3 % 12 * 8);
+      CrfParams p;
+      p.iterations = 3;
+      const bool plain = normalization == Normalization::none;
+      p.gaussian = {{3, plain ? 0.06F : 1.0F}};
+      p.bilateral = {{8, 40, plain ? 0.03F : 2.0F}};
+      p.normalization = normalization;
+      const std::vector<double> exact = exact_mean_field(c, p);
+      const ScoreMap q = dense_crf(c.unary, c.image.view(), p);
+      double sum = 0;
+      for (std::size_t i = 0; i < exact.size(); ++i) sum += std::abs(exact[i] - q.values[i]);
+      EXPECT_LT(sum / static_cast<double>(c.unary.pixels()), 0.06) << classes << " classes";
+    }
+}
+
+/// Labels that no pixel wants are left out on the way; what is left must be what it would be without them.
+TEST(DenseCrf, HopelessLabelsChangeNothing) {
+  Case few = random_case(60, 50, 3, 12);
+  Case many{few.image, {60, 50, 21, {}}};
+  for (std::size_t i = 0; i < few.unary.pixels(); ++i)
+    for (int l = 0; l < 21; ++l) many.unary.values.push_back(l % 8 == 4 ? few.unary.pixel(i)[l / 8] : 25.0F);
+  const ScoreMap a = dense_crf(few.unary, few.image.view(), parse_crf("")),
+                 b = dense_crf(many.unary, many.image.view(), parse_crf(""));
+  for (std::size_t i = 0; i < a.pixels(); ++i)
+    for (int l = 0; l < 21; ++l)
+      ASSERT_NEAR(b.pixel(i)[l], l % 8 == 4 ? a.pixel(i)[l / 8] : 0.0F, 3e-3)
+          << "pixel " << i << " label " << l;
+}
+
+TEST(DenseCrf, HoldsEnergiesOfAnySize) {
+  Case c = random_case(16, 12, 3, 13);
+  for (std::size_t i = 0; i < c.unary.values.size(); ++i)
+    c.unary.values[i] = i % 3 == i / 3 % 3 ? -1e30F : 1e30F;
+  const ScoreMap q = dense_crf(c.unary, c.image.view(), parse_crf(""));
+  const LabelMap labels = argmax(q);
+  for (std::size_t i = 0; i < labels.ids.size(); ++i) ASSERT_EQ(labels.ids[i], i % 3);
+}
+
 TEST(DenseCrf, RefusesWhatMakesNoSense) {
   Case c = random_case(5, 4, 2, 7);
   Case other = random_case(4, 5, 2, 7);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/image.h"
+#include "refine/lattice_filter.h"
+
+namespace atrous {
+
+/// The energies of the pixels order[0], order[1], ... in half precision, each less the pixel's smallest, so
+/// that those that matter are near 0 and exact to a thousandth; padded with infinity.
+LabelRows energy_rows(const ScoreMap& unary, std::span<const std::int32_t> order);
+
+/// Mean field of a CRF's points, in changes: after a few iterations most points have made up their minds, and
+/// neither they nor what only they reach is computed again. A probability that would change by up to
+/// kNegligible stays as it is. Where all labels repel each other alike (no `compatibility`), a label that is
+/// nowhere probable can only get less so, as the messages of others are larger; it is left out once leaving
+/// it out saves vectors.
+class MeanField {
+ public:
+  static constexpr float kImprobable = 1.0F / 4096;
+  static constexpr float kNegligible =
+      1.0F / 16384;  ///< a quarter of what half precision rounds numbers near 1 by
+
+  /// q = softmax(-energy). `compatibility` is as in crf_params.h.
+  MeanField(LabelRows energy, std::int64_t points, int classes, std::span<const float> compatibility);
+
+  /// q = softmax(-energy + M),  M_a = sum_m (K_m q)_a, or with `compatibility` mu -sum_b mu(a, b) (K_m q)_b,
+  /// for all the filters m, which must be the same at every step.
+  void step(std::span<LatticeFilter> filters);
+
+  /// The probabilities of the pixels order[0], order[1], ... as a map.
+  ScoreMap to_map(std::span<const std::int32_t> order, int width, int height) const;
+
+ private:
+  void update(std::span<LatticeFilter> filters);
+  void narrow(std::span<LatticeFilter> filters);
+
+  static constexpr int kNarrowingSteps = 3;  ///< after which labels that are still probable stay so
+
+  LabelRows energy_;
+  std::int64_t points_;
+  int classes_;
+  std::vector<int> labels_;  ///< that are still computed; the probability of all others is 0
+  std::span<const float> compatibility_;
+  ChangingRows q_;
+  int steps_ = 0;
+  std::vector<float> limit_;  ///< a point: it needs no update before its messages have travelled so far
+};
+
+}  // namespace atrous

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "core/error.h"
+#include "refine/enclose.h"
+#include "refine/permutohedral.h"
+
+namespace atrous {
+namespace {
+
+std::vector<float> random_features(int points, int d, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<float> value(-20, 20);
+  std::vector<float> features;
+  for (int i = 0; i < points * d; ++i) features.push_back(value(generator));
+  return features;
+}
+
+class Dimensions : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(All, Dimensions, testing::Range(1, 6));
+
+/// Barycentric weights are shares, and they give the point back: the elevated point is the weighted mean of
+/// the vertices, which are d+1 different ones that differ by steps of the lattice.
+TEST_P(Dimensions, ASimplexEnclosesItsPoint) {
+  const int d = GetParam(), corners = d + 1, points = 103;
+  const std::vector<float> features = random_features(points, d, 21);
+  std::vector<LatticeKey> keys(static_cast<std::size_t>(points * corners));
+  std::vector<float> weights(keys.size());
+  enclose_points(features.data(), d, points, keys.data(), weights.data());
+  auto coordinate = [&](const LatticeKey& key, int i) {
+    const std::uint64_t word = i < 3 ? key.low : key.high;
+    return static_cast<std::int64_t>(word >> (LatticeKey::kBits * (i % 3)) &
+                                     ((1U << LatticeKey::kBits) - 1)) -
+           (1 << (LatticeKey::kBits - 1));
+  };
+  for (int p = 0; p < points; ++p) {
+    double total = 0;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> different;
+    std::vector<double> mean(static_cast<std::size_t>(d));
+    for (int r = 0; r < corners; ++r) {
+      const auto at = static_cast<std::size_t>(p * corners + r);
+      EXPECT_GE(weights[at], -1e-4F);
+      total += weights[at];
+      different.insert({keys[at].low, keys[at].high});
+      for (int i = 0; i < d; ++i)
+        mean[static_cast<std::size_t>(i)] += weights[at] * static_cast<double>(coordinate(keys[at], i));
+    }
+    EXPECT_NEAR(total, 1, 1e-4);
+    EXPECT_EQ(different.size(), static_cast<std::size_t>(corners));
+    for (int i = 0; i < d; ++i) {  // Adams et al. 2010, equation 5's matrix
+      double elevated = 0;
+      for (int j = 0; j < d; ++j) {
+        const double scaled = features[static_cast<std::size_t>(p * d + j)] * std::sqrt(2.0 / 3.0) * (d + 1) /
+                              std::sqrt((j + 1.0) * (j + 2.0));
+        if (j >= i) elevated += scaled;
+        if (j == i - 1) elevated -= i * scaled;
+      }
+      EXPECT_NEAR(mean[static_cast<std::size_t>(i)], elevated, 2e-3) << "point " << p << " coordinate " << i;
+    }
+  }
+}
+
+/// Every share of a point in a vertex is a share of the vertex in the point; a chain visits each of its
+/// vertices once.
+TEST_P(Dimensions, SplatsMirrorSlicesAndChainsAreDisjoint) {
+  const int d = GetParam(), points = 500;
+  const Permutohedral lattice(random_features(points, d, 22), d);
+  std::multiset<std::tuple<std::int64_t, std::int64_t, float>> slices, splats;
+  for (std::int64_t p = 0; p < points; ++p)
+    for (int r = 0; r <= d; ++r) slices.insert({p, lattice.slices(p)[r].index, lattice.slices(p)[r].weight});
+  for (std::int64_t v = 0; v < lattice.vertices(); ++v)
+    for (const auto& s : lattice.splats(v)) splats.insert({s.index, v, s.weight});
+  EXPECT_EQ(slices, splats);
+  for (int axis = 0; axis <= d; ++axis) {
+    const auto& [vertices, blocks] = lattice.chains(axis);
+    std::set<std::int32_t> seen;
+    for (std::int32_t v : vertices) EXPECT_TRUE(seen.insert(v < 0 ? ~v : v).second);
+    EXPECT_TRUE(vertices.empty() || vertices.back() < 0);
+    EXPECT_EQ(blocks.back(), static_cast<std::int64_t>(vertices.size()));
+    for (std::size_t b = 1; b + 1 < blocks.size(); ++b)
+      EXPECT_LT(vertices[static_cast<std::size_t>(blocks[b]) - 1], 0) << "a block ends within a chain";
+  }
+}
+
+/// Against the sum over all pairs in double precision; the lattice is known to be off by some percent, and by
+/// a factor near 1 that normalisation takes away.
+TEST(Permutohedral, FiltersOnesLikeAGaussian) {
+  constexpr int kSide = 40;
+  std::vector<float> features;
+  for (int i = 0; i < kSide * kSide; ++i) {
+    features.push_back(0.3F * static_cast<float>(i % kSide));
+    features.push_back(0.3F * static_cast<float>(i / kSide));
+  }
+  const std::vector<float> sums = Permutohedral(features, 2).filter_ones();
+  double mean = 0, square = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    double exact = 0;
+    for (std::size_t j = 0; j < sums.size(); ++j)
+      exact += std::exp(-(std::pow(features[2 * i] - features[2 * j], 2) +
+                          std::pow(features[2 * i + 1] - features[2 * j + 1], 2)) /
+                        2);
+    mean += sums[i] / exact / static_cast<double>(sums.size());
+    square += std::pow(sums[i] / exact, 2) / static_cast<double>(sums.size());
+  }
+  EXPECT_NEAR(mean, 1, 0.15);
+  EXPECT_LT(std::sqrt(square - mean * mean) / mean, 0.05);
+}
+
+TEST(Permutohedral, RefusesWhatIsTooFarOut) {
+  for (float bad : {7.1e4F, -1e30F, INFINITY, NAN})
+    EXPECT_THROW(Permutohedral(std::vector{0.0F, bad}, 2), Error) << bad;
+}
+
+}  // namespace
+}  // namespace atrous
