@@ -7,6 +7,7 @@ install(TARGETS atrous EXPORT atrousTargets LIBRARY DESTINATION ${CMAKE_INSTALL_
 install(TARGETS atrous_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES src/api/atrous.h src/api/atrous.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY configs models DESTINATION ${CMAKE_INSTALL_DATADIR}/atrous)
+install(DIRECTORY tools/import DESTINATION ${CMAKE_INSTALL_DATADIR}/atrous/tools PATTERN __pycache__ EXCLUDE)
 install(DIRECTORY src/api/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT atrousTargets NAMESPACE atrous:: DESTINATION ${ATROUS_CMAKE_DIR} FILE atrousConfig.cmake)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/atrousConfigVersion.cmake COMPATIBILITY SameMajorVersion)

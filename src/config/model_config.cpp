@@ -97,6 +97,22 @@ RefineSpec read_refine(const Value& value) {
   return refine;
 }
 
+WeightsOrigin read_weights_from(const Value& value) {
+  Fields fields(value, "weights_from");
+  WeightsOrigin origin{fields.text("file", ""), fields.text("publisher", ""), fields.text("url", ""),
+                       fields.text("import", ""), fields.text("none", "")};
+  fields.finish();
+  const bool nothing =
+      origin.file.empty() && origin.publisher.empty() && origin.url.empty() && origin.import.empty();
+  const bool whole = !origin.file.empty() && !origin.publisher.empty() && !origin.import.empty();
+  if (origin.none.empty() ? !whole : !nothing)
+    fields.complain("must have 'file', 'publisher' and 'import', and may have 'url', or have 'none' alone");
+  if (!origin.url.empty() && !origin.url.starts_with("https://") && !origin.url.starts_with("http://"))
+    fields.complain("'url' must begin with https:// or http://, not '" + origin.url + "'",
+                    fields.find("url"));
+  return origin;
+}
+
 bool choice(Fields& fields, std::string_view key, std::string_view usual, std::string_view other) {
   const std::string given = fields.text(key, std::string(usual));
   if (given != usual && given != other)
@@ -156,6 +172,7 @@ ModelConfig parse_model_config(const Value& document, const fs::path& file, cons
   config.input = read_input(fields.require("input"));
   for (const std::string& name : fields.texts("weights"))
     if (!name.empty()) config.weights.push_back({name, find_file(name, folders)});
+  if (const Value* origin = fields.find("weights_from")) config.weights_from = read_weights_from(*origin);
   config.output_stride = read_output_stride(fields, options.output_stride);
   const BlockLibrary library = read_blocks(fields, folders);
   Value parameters = Value::map({{"classes", Value::text(std::to_string(config.labels.size()))}});

@@ -56,6 +56,15 @@ struct WeightsFile {
   std::filesystem::path path;  ///< as found beside the YAML or on the search path; empty where there is none
 };
 
+/// Where to get weights that are not shipped. For people to read: nothing is fetched or run.
+struct WeightsOrigin {
+  std::string file;       ///< name of the file to get
+  std::string publisher;  ///< who published it, and as what
+  std::string url;        ///< of the file or of an archive that holds it; "" = not known for sure
+  std::string import;     ///< the command, in the source tree, that makes the config's weights of it
+  std::string none;       ///< why there is nothing to get; then the others are ""
+};
+
 /// What the config asks of the host refinement; texts as `--crf` and `--superpixels` take them.
 struct RefineSpec {
   std::string crf;      ///< "" = off
@@ -68,6 +77,7 @@ struct ModelConfig {
   std::string name, task, description;
   std::filesystem::path file;        ///< the YAML
   std::vector<WeightsFile> weights;  ///< what they hold together are the network's tensors
+  std::optional<WeightsOrigin> weights_from;
   LabelSet labels;
   InputSpec input;
   std::vector<NodeSpec> nodes;       ///< in an order that respects inputs

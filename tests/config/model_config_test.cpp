@@ -78,5 +78,56 @@ TEST_F(Weights, NameTheFilesThatAreWrong) {
   EXPECT_EQ(open("a.safetensors", true), path("a.safetensors"));
 }
 
+/// What a config with this `weights_from:` gives, or the message that refuses it.
+std::string read_origin(const std::string& weights_from) {
+  const test::TempFolder folder;
+  const auto file = folder.write(
+      "m.yaml", "labels: 2\ninput: {}\nnetwork:\n  - {name: a, op: relu}\nweights_from: " + weights_from);
+  try {
+    const auto origin = load_model_config(file, {}).weights_from;
+    return origin ? fmt::format("{}|{}|{}|{}|{}", origin->file, origin->publisher, origin->url,
+                                origin->import, origin->none)
+                  : "nothing";
+  } catch (const Error& error) {
+    return error.message().substr(file.string().size());
+  }
+}
+
+TEST(WeightsFrom, IsOneFileAndItsImportOrAReason) {
+  EXPECT_EQ(read_origin("{file: a.pth, publisher: someone, import: do it}"), "a.pth|someone||do it|");
+  EXPECT_EQ(read_origin("{file: a, publisher: b, import: c, url: \"https://d.e/f?g=0\"}"),
+            "a|b|https://d.e/f?g=0|c|");
+  EXPECT_EQ(read_origin("{none: never released}"), "||||never released");
+  const std::string either =
+      ":5: weights_from: must have 'file', 'publisher' and 'import', and may have 'url', or have 'none' "
+      "alone";
+  for (const char* part : {"{}", "{file: a, publisher: b}", "{file: a, import: c}",
+                           "{publisher: b, import: c}", "{url: \"https://d.e\"}",
+                           "{none: a, url: \"https://d.e\"}", "{none: a, file: a, publisher: b, import: c}"})
+    EXPECT_EQ(read_origin(part), either) << part;
+  EXPECT_EQ(read_origin("{file: a, publisher: b, import: c, url: d.e/f}"),
+            ":5: weights_from: 'url' must begin with https:// or http://, not 'd.e/f'");
+  EXPECT_EQ(read_origin("{file: a, publisher: b, imports: c}"),
+            ":5: weights_from: unknown key 'imports' (did you mean 'import'?)");
+  EXPECT_EQ(read_origin("{file: [a], publisher: b, import: c}"),
+            ":5: weights_from: 'file' must be a word, not a list");
+  EXPECT_EQ(read_origin("somewhere"), ":5: weights_from: must be a map of keys to values");
+}
+
+TEST(WeightsFrom, IsInEveryShippedConfigWithoutWeights) {
+  const std::filesystem::path root = ATROUS_TEST_SOURCE_DIR;
+  int with_weights = 0, with_origin = 0;
+  for (const char* folder : {"deeplab", "parsing"})
+    for (const auto& entry : std::filesystem::directory_iterator(root / "configs" / folder)) {
+      const ModelConfig config = load_model_config(entry.path(), {root / "configs", root / "models"});
+      EXPECT_TRUE(config.has_weights() || config.weights_from) << entry.path();
+      EXPECT_FALSE(config.weights.empty()) << entry.path();
+      with_weights += config.has_weights() ? 1 : 0;
+      with_origin += config.weights_from ? 1 : 0;
+    }
+  EXPECT_GE(with_weights, 2);
+  EXPECT_GE(with_origin, 22);
+}
+
 }  // namespace
 }  // namespace atrous

@@ -60,7 +60,7 @@ class Refusals(unittest.TestCase):
         shutil.rmtree(self.folder / "out", ignore_errors=True)
         paths = self.write(text, model)
         options = argparse.Namespace(model=str(paths[0]), weights=str(paths[1]), output=str(self.folder / "out"), color="bgr",
-                                     **dict.fromkeys(("name", "labels", "mean", "std", "scale")))
+                                     **dict.fromkeys(("config", "name", "labels", "mean", "std", "scale")))
         with np.errstate(all="ignore"):
             return caffe.convert(options)
 
@@ -135,6 +135,28 @@ class Refusals(unittest.TestCase):
         done = harness.run_importer("caffe.py", self.folder / "none.prototxt", "w", "-o", self.folder / "out")
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1))
         self.assertIn("none.prototxt", done.stderr)
+
+    def test_weights_of_a_shipped_config(self):
+        config = ("-c", "deeplabv1_largefov_vgg16")
+
+        def refused(layers, naming, *words):
+            path = self.folder / "w.caffemodel"
+            path.write_bytes(files.caffemodel(layers, ("packed",)))
+            done = harness.run_importer("caffe.py", path, "-o", self.folder / "out", *words)
+            self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (2, "", 1), done.stderr)
+            self.assertIn(naming, done.stderr)
+            self.assertFalse((self.folder / "out").exists())
+        weight, bias = np.ones((2, 3, 1, 1)), np.ones(2)
+        good = [("conv1_1", [weight, bias])]
+        refused(good, "WEIGHTS.caffemodel is missing")
+        refused(good, "the only file", self.folder / "w.caffemodel", *config)
+        refused(good, "--mean", *config, "--mean", "1")
+        refused(good, "no known names", "-c", "deeplabv2_resnet101")
+        refused(good, "no known names", "-c", "nothing")
+        refused([("conv1_1b", [weight, bias])], "layer 'conv1_1b' is none of deeplabv1_largefov_vgg16", *config)
+        refused([("fc6_1", [weight, bias])], "layer 'fc6_1' is none of deeplabv1_largefov_vgg16", *config)
+        refused([("fc6", [weight])], "'fc6' has 1 blobs", *config)
+        refused([("fc6", [bias, bias])], "'fc6' has shape [2]", *config)
 
     def test_mutations(self):
         """Cut anywhere and changed anywhere, both files: a Refusal of one line, or a whole model."""

@@ -13,7 +13,7 @@ import numpy as np
 
 import caffe_networks
 import harness
-from caffe_files import Word
+from caffe_files import Word, caffemodel
 from toy_caffe import ToyCaffe
 
 PROGRAM = sys.argv[1]
@@ -62,6 +62,36 @@ class CaffeTest(unittest.TestCase):
         self.assertIn("--crf", text)
         self.assertTrue(text.endswith("  - {name: fc8_voc12, op: conv2d, out: 5, bias: true}\n"), text)
         self.assertIn("- {name: fc6, op: conv2d, out: 8, kernel: 3, dilation: 12, bias: true}\n", text)
+
+    def test_shipped_configs_take_weights_alone(self):
+        """Full-size blobs under the release's names become the tensors of the shipped config, and the engine runs them."""
+        random = np.random.default_rng(4)
+
+        def layer(name, out, channels, kernel):
+            weight = random.standard_normal((out, channels, kernel, kernel), np.float32) / np.sqrt(channels * kernel ** 2 / 2)
+            return name, [weight, random.standard_normal(out, np.float32) / 9]
+        plan = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+        channels, backbone = 3, []
+        for stage, widths in enumerate(plan, 1):
+            for i, out in enumerate(widths, 1):
+                backbone.append(layer(f"conv{stage}_{i}", out, channels, 3))
+                channels = out
+
+        def branch(end):
+            return [layer(f"fc6{end}", 1024, 512, 3), layer(f"fc7{end}", 1024, 1024, 1), layer(f"fc8_voc12{end}", 21, 1024, 1)]
+        heads = {"deeplabv1_largefov_vgg16": branch(""), "deeplabv2_vgg16_aspp_l": sum((branch(f"_{i}") for i in range(1, 5)), [])}
+        for config, head in heads.items():
+            with self.subTest(config):
+                (self.folder / "train2.caffemodel").write_bytes(caffemodel(backbone + head, ("packed",)))
+                made = harness.import_model("caffe.py", self.folder / "train2.caffemodel", "-c", config, "-o", self.folder / "out")
+                scores = harness.network_scores(PROGRAM, made, picture(), self.folder)
+                self.assertEqual(scores.shape, (33, 42, 21))
+                self.assertTrue(np.isfinite(scores).all() and np.ptp(scores) > 0.1)
+                self.assertNotIn("weights_from", made.read_text())
+        stored = harness.read_safetensors(made.with_suffix(".safetensors"))
+        np.testing.assert_array_equal(stored["backbone.conv4_2.conv.weight"], dict(backbone)["conv4_2"][0])
+        np.testing.assert_array_equal(stored["aspp.3.fc7.conv.bias"], dict(head)["fc7_3"][1])
+        np.testing.assert_array_equal(stored["aspp.4.fc8.weight"], dict(head)["fc8_voc12_4"][0])
 
     def test_multi_scale(self):
         pixels = picture(60, 70)    # padded to 65x97

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs an importer and the engine as programs, for the tests of the importers."""
+import json
 import pathlib
 import subprocess
 import sys
@@ -31,6 +32,19 @@ def run_tflite(*words):
 def import_tflite(model, folder, *words):
     """The config's path."""
     return import_model("tflite.py", model, "-o", folder, *words)
+
+
+def read_safetensors(path):
+    """Arrays by name, of a file in 32-bit floating point."""
+    data = path.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header, content = json.loads(data[8:begin]), data[begin:]
+    arrays = {}
+    for name, entry in header.items():
+        assert entry["dtype"] == "F32", entry
+        first, last = entry["data_offsets"]
+        arrays[name] = np.frombuffer(content[first:last], "<f4").reshape(entry["shape"])
+    return arrays
 
 
 def network_scores(program, config, pixels, folder):

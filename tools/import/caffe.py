@@ -5,6 +5,7 @@ import math
 import os
 from fractions import Fraction
 
+from caffe_names import renamed
 from caffe_network import read_network
 from caffe_nodes import Translator
 from caffe_weights import read_weights
@@ -12,6 +13,7 @@ from model_writer import write_model
 from options import labels, make_parser, name_of, run_importer
 from protobuf_text import MOST_BYTES, parse
 from refusal import Refusal
+from shipped_config import add_config_options, write_with_config
 
 MEAN = {"bgr": ["104.008", "116.669", "122.675"], "rgb": ["122.675", "116.669", "104.008"]}  # DeepLab's
 SIDES = (321, 505, 513)     # of DeepLab's prototxts, which the network does not insist on
@@ -63,6 +65,10 @@ def description(options, ends):
 
 
 def convert(options):
+    if options.config is not None:
+        return convert_weights(options)
+    if options.weights is None:
+        raise Refusal("WEIGHTS.caffemodel is missing (see --help)")
     with open(options.model, "rb") as file:
         network = read_network(parse(file.read(MOST_BYTES + 1), options.model))
     given = network.image.shape[1:]
@@ -78,8 +84,22 @@ def convert(options):
     return write_model(options.output, head, translator.nodes, files)
 
 
+def convert_weights(options):
+    """Of a network that configs/deeplab has, so that no prototxt is needed: the only file is the .caffemodel."""
+    if options.weights is not None:
+        raise Refusal("with --config the .caffemodel is the only file")
+    if any((options.mean, options.std, options.scale)):
+        raise Refusal("--mean, --std and --scale are the config's where there is --config")
+    return write_with_config(options, renamed(read_weights(options.model), options.config))
+
+
+def make_program():
+    parser = make_parser("Makes a config and weights from a Caffe network.", "DEPLOY.prototxt", scale="1", color="bgr",
+                         mean=f"that of the prototxt, else {','.join(MEAN['bgr'])} (BGR)")
+    parser.add_argument("weights", metavar="WEIGHTS.caffemodel", nargs="?", help="with --config the first and only file")
+    add_config_options(parser, required=False)
+    return parser
+
+
 if __name__ == "__main__":
-    program = make_parser("Makes a config and weights from a Caffe network.", "DEPLOY.prototxt", scale="1", color="bgr",
-                          mean=f"that of the prototxt, else {','.join(MEAN['bgr'])} (BGR)")
-    program.add_argument("weights", metavar="WEIGHTS.caffemodel")
-    run_importer(program, convert)
+    run_importer(make_program(), convert)

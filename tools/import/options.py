@@ -97,7 +97,7 @@ def run_importer(parser, convert):
     """
     place = ""
     try:
-        options = parser.parse_args()
+        options = parser.parse_intermixed_args()    # an optional file may stand behind options
         place = f"{options.model}: "
         with np.errstate(all="ignore"):  # values are checked where they matter
             print(convert(options))
