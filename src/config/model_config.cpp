@@ -154,6 +154,19 @@ bool ModelConfig::has_weights() const {
                                           [](const WeightsFile& each) { return each.path.empty(); });
 }
 
+LabelSet load_label_set(const std::string& given, const Folders& search) {
+  if (const auto count = parse_integer(given)) {
+    if (*count < 1 || *count > 255)
+      fail(ErrorCode::invalid_argument, "a label set of {} classes; accepted are 1 to 255", given);
+    return numbered_labels(static_cast<int>(*count));
+  }
+  if (given.ends_with(".yaml") || given.ends_with(".yml")) return parse_labels(load_yaml(given));
+  const fs::path file = find_file("labels/" + given + ".yaml", search);
+  if (file.empty())
+    fail(ErrorCode::not_found, "label set '{}' is not in configs/labels of the model path", given);
+  return parse_labels(load_yaml(file));
+}
+
 ModelConfig load_model_config(const fs::path& file, const Folders& search, const ConfigOptions& options) {
   return parse_model_config(load_yaml(file), file, search, options);
 }

@@ -101,6 +101,10 @@ struct ConfigOptions {
   std::optional<int> output_stride;  ///< 8, 16 or 32; an error for a model that has no `output_stride`
 };
 
+/// A label set by its name in configs/labels, by its file (.yaml), or of that many numbered classes. Throws
+/// Error{bad_config | not_found | invalid_argument}.
+LabelSet load_label_set(const std::string& given, const std::vector<std::filesystem::path>& search);
+
 /// Reads a model's YAML. `search` is where label sets, blocks and weights are looked up after the YAML's own
 /// folder. Throws Error{bad_config | not_found | bad_file}, "file:line: ..." wherever a place is known.
 ModelConfig load_model_config(const std::filesystem::path& file,

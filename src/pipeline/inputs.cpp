@@ -4,7 +4,9 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <string_view>
 
 #include "core/error.h"
@@ -100,6 +102,12 @@ std::vector<InputFile> list_inputs(const std::vector<std::string>& inputs, bool 
   }
   make_stems_unique(files);
   return files;
+}
+
+std::vector<std::string> read_words(const fs::path& file) {
+  const std::vector<std::byte> content = read_file(file);
+  std::istringstream stream(std::string(reinterpret_cast<const char*>(content.data()), content.size()));
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
 }  // namespace atrous

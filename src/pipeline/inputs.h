@@ -23,4 +23,7 @@ struct InputFile {
 /// missing or has no images.
 std::vector<InputFile> list_inputs(const std::vector<std::string>& inputs, bool recurse);
 
+/// The words of a text file, spaces and line ends between them. Throws Error{not_found | io | bad_file}.
+std::vector<std::string> read_words(const std::filesystem::path& file);
+
 }  // namespace atrous

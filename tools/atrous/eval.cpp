@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fstream>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "config/model_config.h"
+#include "config/model_path.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/stopwatch.h"
+#include "eval_pairs.h"
 #include "image/codec.h"
 #include "messages.h"
 #include "options.h"
@@ -21,58 +22,25 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 struct Arguments {
-  std::string predictions, labels, label_names, list, csv;
+  EvalFolders folders;
+  std::string label_names, label_set, csv;
   ModelArguments model;
   SegmentArguments segment;
   bool compare = false, json = false, quiet = false;
 };
 
-struct Pair {
-  fs::path prediction, truth;
-};
-
-/// Words of a file.
-std::vector<std::string> read_words(const std::string& file) {
-  const std::vector<std::byte> content = read_file(file);
-  std::istringstream stream(std::string(reinterpret_cast<const char*>(content.data()), content.size()));
-  return {std::istream_iterator<std::string>(stream), {}};
-}
-
-/// Predictions (or photos) and label maps of the same stem.
-std::vector<Pair> find_pairs(const Arguments& arguments) {
-  std::map<std::string, fs::path> truths;
-  for (const InputFile& file : list_inputs({arguments.labels}, true)) truths[file.stem.string()] = file.file;
-  std::vector<std::string> wanted;
-  if (!arguments.list.empty()) wanted = read_words(arguments.list);
-  std::vector<Pair> pairs;
-  for (const InputFile& file : list_inputs({arguments.predictions}, true)) {
-    const std::string stem = file.stem.string();
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), stem) == wanted.end()) continue;
-    if (stem.ends_with(".overlay") || stem.ends_with(".color")) continue;
-    const auto truth = truths.find(stem);
-    if (truth != truths.end()) pairs.push_back({file.file, truth->second});
-  }
-  if (pairs.empty())
-    fail(ErrorCode::not_found, "{}: no image has a label map of its name in {}", arguments.predictions,
-         arguments.labels);
-  return pairs;
-}
-
-/// Raw id -> class id, by the names of the raw ids and the label set's merge table; the identity without
-/// names.
-std::vector<std::uint8_t> merge_table(const Arguments& arguments, const LabelSet& set) {
-  std::vector<std::uint8_t> table(256);
-  for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<std::uint8_t>(i);
-  if (arguments.label_names.empty()) return table;
-  std::fill(table.begin(), table.end(), kIgnore);
-  const std::vector<std::string> names = read_words(arguments.label_names);
+/// The ids' classes by the names of the ids and the label set's merge table.
+IdTable merge_table(const std::string& label_names, const LabelSet& set) {
+  IdTable table;
+  table.fill(kIgnore);
+  const std::vector<std::string> names = read_words(label_names);
   for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 255); ++i) {
     const auto merged = std::find_if(set.merge.begin(), set.merge.end(),
                                      [&](const auto& entry) { return entry.first == names[i]; });
     const int id = merged != set.merge.end() ? merged->second : set.find(names[i]);
     if (id < 0)
-      fail(ErrorCode::invalid_argument, "{}: label set '{}' has no class for '{}'", arguments.label_names,
-           set.name, names[i]);
+      fail(ErrorCode::invalid_argument, "{}: label set '{}' has no class for '{}'", label_names, set.name,
+           names[i]);
     table[i] = static_cast<std::uint8_t>(id);
   }
   return table;
@@ -158,18 +126,42 @@ LabelMap predict(Variant& variant, const fs::path& file) {
   return std::move(result.labels);
 }
 
+/// The classes of masks: those of --label-set, of the data set, of the embedded model.
+LabelSet labels_of_masks(const std::string& given, const EvalPairs& pairs) {
+  if (!given.empty()) return load_label_set(given, search_folders());
+  if (pairs.dataset) return load_label_set(pairs.dataset->label_set, search_folders());
+  return load_model_config(find_model(""), search_folders()).labels;
+}
+
+/// The classes of the label maps' ids.
+IdTable id_table(const Arguments& arguments, const EvalPairs& pairs, const LabelSet& set) {
+  const auto& dataset = pairs.dataset;
+  if (dataset && dataset->classes) {
+    if (!arguments.label_names.empty())
+      fail(ErrorCode::invalid_argument,
+           "--label-names: the ids of {}'s label maps have their classes already", dataset->layout);
+    if (set.size() != *dataset->classes)
+      fail(ErrorCode::invalid_argument, "{} has {} classes, label set '{}' has {}", dataset->layout,
+           *dataset->classes, set.name, set.size());
+    return dataset->ids;
+  }
+  return arguments.label_names.empty() ? ids_as_they_are() : merge_table(arguments.label_names, set);
+}
+
 int evaluate(const Arguments& arguments) {
-  std::shared_ptr<const Model> model;
   const bool masks = arguments.model.model.empty() && !arguments.compare;
-  model = Model::open(arguments.model.model, arguments.model.options);  // for masks: its label set alone
-  const LabelSet& set = model->labels();
-  const std::vector<std::uint8_t> table = merge_table(arguments, set);
-  const std::vector<Pair> pairs = find_pairs(arguments);
-  std::vector<Variant> variants = make_variants(arguments, masks ? nullptr : model, set.size());
+  if (!masks && !arguments.label_set.empty())
+    fail(ErrorCode::invalid_argument, "--label-set is for masks; a model has its own labels");
+  const EvalPairs found = find_pairs(arguments.folders, masks);
+  const std::vector<EvalPair>& pairs = found.pairs;
+  const auto model = masks ? nullptr : Model::open(arguments.model.model, arguments.model.options);
+  const LabelSet set = masks ? labels_of_masks(arguments.label_set, found) : model->labels();
+  const IdTable table = id_table(arguments, found, set);
+  std::vector<Variant> variants = make_variants(arguments, model, set.size());
   std::string csv = "file,variant,mean_iou,pixel_accuracy,mean_f1\n";
   Progress progress(pairs.size(), arguments.quiet);
   std::size_t failed = 0;
-  for (const Pair& pair : pairs) {
+  for (const EvalPair& pair : pairs) {
     try {
       LabelMap truth = load_mask(pair.truth);
       for (std::uint8_t& id : truth.ids) id = table[id];
@@ -208,7 +200,7 @@ int evaluate(const Arguments& arguments) {
     }
     print_summary(variants, pairs.size() - failed);
   }
-  return failed > 0 ? kSomeFailed : kDone;
+  return failed + found.missing > 0 ? kSomeFailed : kDone;
 }
 
 }  // namespace
@@ -217,17 +209,24 @@ void add_eval(CLI::App& app, Run& run) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("eval", "mIoU, accuracies, F1 (ATR's protocol), boundary IoU");
   command
-      ->add_option("PRED_OR_IMAGES", arguments->predictions,
-                   "a folder of masks; with -m or --compare, of photos")
+      ->add_option("PRED_OR_IMAGES", arguments->folders.predictions,
+                   "a folder of masks; with -m or --compare, of photos, or a data set")
       ->required();
-  command->add_option("LABELS", arguments->labels, "a folder of label maps with the same names")->required();
+  command->add_option("LABELS", arguments->folders.labels,
+                      "a folder of label maps with the same names, or a data set: a folder laid out as VOC, "
+                      "Cityscapes or ADE20K");
+  command->add_option("--split", arguments->folders.split, "of the data set: val, train, ...")
+      ->capture_default_str();
   arguments->model.add_to(*command, false);
   arguments->segment.add_to(*command);
   command->add_flag("--compare", arguments->compare,
                     "the network alone, with CRF, with superpixels and with both, side by side");
   command->add_option("--label-names", arguments->label_names,
                       "names of the label maps' ids, to merge into the model's classes");
-  command->add_option("--list", arguments->list, "only the stems that this file lists");
+  command->add_option("--label-set", arguments->label_set,
+                      "classes of masks: a label set, a file of one or a number; default: the data set's, "
+                      "else the embedded model's");
+  command->add_option("--list", arguments->folders.list, "only the stems that this file lists");
   command->add_option("--csv", arguments->csv, "write the scores of each image");
   command->add_flag("--json", arguments->json, "as JSON");
   command->add_flag("-q,--quiet", arguments->quiet, "no progress");

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "eval_pairs.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/error.h"
+#include "messages.h"
+#include "pipeline/inputs.h"
+
+namespace atrous::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Files = std::map<std::string, fs::path>;
+
+/// The images in a folder and below it by their stems; not the other outputs of `segment`.
+Files files_in(const std::string& folder) {
+  Files files;
+  for (const InputFile& file : list_inputs({folder}, true)) {
+    const std::string stem = file.stem.string();
+    if (!stem.ends_with(".overlay") && !stem.ends_with(".color")) files.emplace(stem, file.file);
+  }
+  return files;
+}
+
+std::string bare(const std::string& stem) { return stem.substr(stem.find_last_of('/') + 1); }
+
+/// The stems that count.
+class Wanted {
+ public:
+  explicit Wanted(const std::string& list) {
+    if (!list.empty()) stems_ = read_words(list);
+  }
+  bool operator()(const std::string& stem) const {
+    return stems_.empty() || std::find(stems_.begin(), stems_.end(), stem) != stems_.end();
+  }
+
+ private:
+  std::vector<std::string> stems_;
+};
+
+EvalPairs pair_folders(const EvalFolders& folders) {
+  const Wanted wanted(folders.list);
+  const Files truths = files_in(folders.labels);
+  EvalPairs result;
+  for (const auto& [stem, file] : files_in(folders.predictions))
+    if (const auto truth = truths.find(stem); truth != truths.end() && wanted(stem))
+      result.pairs.push_back({file, truth->second});
+  if (result.pairs.empty())
+    fail(ErrorCode::not_found, "{}: no image has a label map of its name in {}", folders.predictions,
+         folders.labels);
+  return result;
+}
+
+/// The images of a data set, each with its own photo, or with the file of its name in the other folder.
+EvalPairs pair_dataset(const EvalFolders& folders, Dataset dataset) {
+  const Wanted wanted(folders.list);
+  Files predictions;
+  if (!folders.labels.empty()) predictions = files_in(folders.predictions);
+  EvalPairs result;
+  std::string first_missing;
+  for (const DatasetItem& item : dataset.items) {
+    if (!wanted(item.stem) && !wanted(bare(item.stem))) continue;
+    if (folders.labels.empty()) {
+      result.pairs.push_back({item.photo, item.labels});
+      continue;
+    }
+    auto prediction = predictions.find(item.stem);
+    if (prediction == predictions.end()) prediction = predictions.find(bare(item.stem));
+    if (prediction != predictions.end()) {
+      result.pairs.push_back({prediction->second, item.labels});
+    } else if (result.missing++ == 0) {
+      first_missing = item.stem;
+    }
+  }
+  if (result.pairs.empty())
+    fail(ErrorCode::not_found, "{}: no image has the name of one in the {} split of {}", folders.predictions,
+         folders.split, folders.labels.empty() ? folders.predictions : folders.labels);
+  if (result.missing > 0)
+    say(fmt::format("{}: {} of {} images of the {} split are not there, the first is {}", folders.predictions,
+                    result.missing, result.pairs.size() + result.missing, folders.split, first_missing));
+  result.dataset = std::move(dataset);
+  return result;
+}
+
+}  // namespace
+
+EvalPairs find_pairs(const EvalFolders& folders, bool masks) {
+  const bool alone = folders.labels.empty();
+  std::optional<Dataset> dataset = find_dataset(alone ? folders.predictions : folders.labels, folders.split);
+  if (alone && !dataset)
+    fail(ErrorCode::invalid_argument,
+         "{}: is not laid out as VOC, Cityscapes or ADE20K, so LABELS must follow it", folders.predictions);
+  if (alone && masks)
+    fail(ErrorCode::invalid_argument,
+         "{}: the photos of a data set need a model (-m); masks come before it (eval MASKS {})",
+         folders.predictions, folders.predictions);
+  return dataset ? pair_dataset(folders, std::move(*dataset)) : pair_folders(folders);
+}
+
+}  // namespace atrous::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/dataset.h"
+
+namespace atrous::cli {
+
+/// What `eval` was given.
+struct EvalFolders {
+  std::string predictions;    ///< a folder of masks or photos, or a data set with photos of its own
+  std::string labels;         ///< a folder of label maps or a data set; "" where `predictions` is one
+  std::string split = "val";  ///< of the data set
+  std::string list;           ///< a file with the stems that count; "" = all
+};
+
+struct EvalPair {
+  std::filesystem::path prediction, truth;  ///< a mask or a photo, and its label map
+};
+
+struct EvalPairs {
+  std::vector<EvalPair> pairs;
+  std::optional<Dataset> dataset;  ///< that the label maps are of
+  std::size_t missing = 0;         ///< of its images that have no prediction; said in one line
+};
+
+/// Predictions (`masks`: masks, else photos) beside their label maps, by their stems; in a data set by the
+/// file's name alone where the folders differ. Throws Error{not_found | invalid_argument} where there is none
+/// to compare.
+EvalPairs find_pairs(const EvalFolders& folders, bool masks);
+
+}  // namespace atrous::cli
