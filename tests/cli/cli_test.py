@@ -67,6 +67,17 @@ def write_png(path, pixels):
                      + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b""))
 
 
+def write_safetensors(path, tensors):
+    """Arrays of 32-bit floating point or 64-bit whole numbers by name."""
+    header, data = {}, b""
+    for name, value in tensors.items():
+        header[name] = {"dtype": {"f": "F32", "i": "I64"}[value.dtype.kind], "shape": value.shape,
+                        "data_offsets": [len(data), len(data) + value.nbytes]}
+        data += value.tobytes()
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
 def drawing(seed, height=90, width=70):
     random = np.random.default_rng(seed)
     image = np.full((height, width, 3), random.integers(0, 255, 3), np.uint8)
@@ -229,13 +240,7 @@ class Cli(Program):
             (self.folder / "m").mkdir(exist_ok=True)
             (self.folder / "m/x.yaml").write_text(yaml)
             if tensors is not None:
-                header, data = {}, b""
-                for name, value in tensors.items():
-                    header[name] = {"dtype": {"f": "F32", "i": "I64"}[value.dtype.kind], "shape": value.shape,
-                                    "data_offsets": [len(data), len(data) + value.nbytes]}
-                    data += value.tobytes()
-                text = json.dumps(header).encode()
-                raw = struct.pack("<Q", len(text)) + text + data
+                write_safetensors(self.folder / "m/x.safetensors", tensors)
             if raw is not None:
                 (self.folder / "m/x.safetensors").write_bytes(raw)
             return ["segment", "photos", "-m", "m/x.yaml", "-o", "out"]
@@ -266,11 +271,44 @@ class Cli(Program):
         (self.folder / "x.yaml").write_text("name: x\nlabels: {classes: [a, b]}\ninput: {policy: native, size: 33}\n"
                                             "weights: x.safetensors\nnetwork:\n"
                                             "  - {name: logits, op: conv2d, out: 2}\n")
-        text = json.dumps({"logits.weight": {"dtype": "F32", "shape": [2, 3, 1, 1], "data_offsets": [0, 24]}}).encode()
-        (self.folder / "x.safetensors").write_bytes(struct.pack("<Q", len(text)) + text +
-                                                    np.full(6, np.nan, np.float32).tobytes())
+        write_safetensors(self.folder / "x.safetensors", {"logits.weight": np.full((2, 3, 1, 1), np.nan, np.float32)})
         self.assert_refused("segment", "photos", "-m", "x.yaml", "-o", "out", naming="NaN")
         self.assertFalse((self.folder / "out").exists())
+
+    def test_output_stride(self):
+        """Of a network without rates of its own, coarser scores are the denser ones at every second point."""
+        random, tensors, channels = np.random.default_rng(6), {}, 3
+        nodes = []
+        for i, out in enumerate((4, 5, 6, 7, 8)):
+            tensors[f"backbone.c{i}.weight"] = random.normal(0, 0.4, (out, channels, 3, 3)).astype(np.float32)
+            nodes += [f"{{name: c{i}, op: conv2d, out: {out}, kernel: 3, stride: 2}}", f"{{name: r{i}, op: relu}}"]
+            channels = out
+        tensors["logits.weight"] = random.normal(0, 1, (3, channels, 1, 1)).astype(np.float32)
+        write_safetensors(self.folder / "x.safetensors", tensors)
+        (self.folder / "x.yaml").write_text(
+            "labels: 3\ninput: {size: 97, multiple: 32, offset: 1}\noutput_stride: 16\nweights: x.safetensors\n"
+            f"blocks: {{strided: {{nodes: [{', '.join(nodes)}]}}}}\n"
+            "network: [{name: backbone, block: strided}, {name: logits, op: conv2d, out: 3}]\n")
+        scores, masks = {}, {}
+        self.photos(1)
+        for stride in ("", "8", "16", "32"):
+            option = ["--output-stride", stride] if stride else []
+            self.run_atrous("bench", "x.yaml", "--iterations", "1", "--output", "scores.npy", *option)
+            scores[stride] = np.load(self.folder / "scores.npy")
+            self.run_atrous("segment", "photos/0.png", "-m", "x.yaml", "-o", f"out{stride}", "-q", *option)
+            masks[stride] = (self.folder / f"out{stride}/0.png").read_bytes()
+        self.assertEqual([scores[s].shape for s in ("8", "16", "32")], [(3, 13, 13), (3, 7, 7), (3, 4, 4)])
+        self.assertGreater(np.ptp(scores["32"]), 0.1)
+        for dense, coarse in (("8", "16"), ("16", "32"), ("16", "")):
+            step = 1 if coarse == "" else 2
+            np.testing.assert_allclose(scores[dense][:, ::step, ::step], scores[coarse], rtol=0, atol=1e-5)
+        self.assertEqual(masks[""], masks["16"])
+        self.assertNotEqual(masks["8"], masks["32"])
+        for stride, side in (("8", 65), ("16", 33), ("32", 17)):
+            done = self.run_atrous("inspect", "deeplabv3_resnet50", "--output-stride", stride, "--json")
+            self.assertEqual(json.loads(done.stdout)["output"], f"[1,{side},{side},21]")
+        self.assert_refused("inspect", "deeplabv3_resnet50", "--output-stride", "5", naming="--output-stride")
+        self.assert_refused("segment", "photos", "--output-stride", "8", naming="no 'output_stride' that could be changed")
 
     def test_refine(self):
         image = drawing(3)

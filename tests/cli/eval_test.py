@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 
 import cli_test
-from cli_test import write_png
+from cli_test import write_png, write_safetensors
 
 # Of Cityscapes' classes that are scored: the id in its label maps.
 CITYSCAPES = {"road": 7, "sidewalk": 8, "building": 11, "wall": 12, "fence": 13, "pole": 17, "traffic light": 19, "traffic sign": 20,
@@ -47,13 +47,7 @@ class Eval(cli_test.Program):
         c = np.arange(classes, dtype=np.float32)
         weight = np.zeros((classes, 3, 1, 1), np.float32)
         weight[:, 0, 0, 0] = 2 * c
-        tensors = {"logits.bias": -c * c, "logits.weight": weight}
-        header, data = {}, b""
-        for name, value in tensors.items():
-            header[name] = {"dtype": "F32", "shape": value.shape, "data_offsets": [len(data), len(data) + value.nbytes]}
-            data += value.tobytes()
-        text = json.dumps(header).encode()
-        (self.folder / "red.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+        write_safetensors(self.folder / "red.safetensors", {"logits.bias": -c * c, "logits.weight": weight})
         (self.folder / "red.yaml").write_text(
             f"name: red\nlabels: {classes}\nweights: red.safetensors\ninput: {{scale: 1, size: 33}}\n"
             f"network:\n  - {{name: logits, op: conv2d, out: {classes}, bias: true}}\n")

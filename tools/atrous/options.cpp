@@ -17,9 +17,11 @@ void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
       ->capture_default_str();
   command.add_flag("!--no-tune", options.tune,
                    "on a GPU take the first implementation that accepts a node instead of measuring them");
-  command.add_option(
-      "--output-stride", options.output_stride,
-      "8, 16 or 32: denser or coarser features than the model's own, by rates in place of strides");
+  command
+      .add_option(
+          "--output-stride", options.output_stride,
+          "8, 16 or 32: denser or coarser features than the model's own, by rates in place of strides")
+      ->check(CLI::IsMember({8, 16, 32}));
   command.add_option("--threads", threads, "CPU threads; default: all cores")->check(CLI::Range(1, 1024));
 }
 
