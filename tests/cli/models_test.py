@@ -94,7 +94,7 @@ class Models(cli_test.Program):
             self.assertTrue((SOURCE / f"configs/deeplab/{options.config}.yaml").is_file(), name)
             self.assertEqual(pathlib.PurePath(model["weights"][0]).name, f"{options.name or options.config}.safetensors", name)
             checked += 1
-        self.assertGreaterEqual(checked, 11)
+        self.assertGreaterEqual(checked, 13)
 
     def test_an_import_as_printed_makes_the_model_work(self):
         root = self.folder / "root"

@@ -4,6 +4,8 @@ import struct
 
 import numpy as np
 
+from protobuf_writer import content, number, varint
+
 QUOTED = ("name", "bottom", "top", "type", "input", "source", "prefix", "mean_file")
 
 
@@ -25,22 +27,6 @@ def text(fields, indent=0):
                 value = f'"{value}"'
             lines.append(f"{' ' * indent}{name}: {value}\n")
     return "".join(lines)
-
-
-def varint(value):
-    result = b""
-    while value > 0x7f:
-        result += bytes([value & 0x7f | 0x80])
-        value >>= 7
-    return result + bytes([value])
-
-
-def number(field, value):
-    return varint(field << 3) + varint(value)
-
-
-def content(field, data):
-    return varint(field << 3 | 2) + varint(len(data)) + data
 
 
 def blob(array, style):

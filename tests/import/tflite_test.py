@@ -250,6 +250,7 @@ class TfliteTest(unittest.TestCase):
             try:
                 with np.errstate(all="ignore"):  # as the program runs
                     model = tflite_model.read_model(case)
+                    tflite_passes.name_padding(model)
                     tflite_passes.simplify(model)
                     tflite_nodes.translate(model)
             except ValueError as error:

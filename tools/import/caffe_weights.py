@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a .caffemodel: the blobs of each layer. Field numbers are those of caffe.proto's NetParameter."""
 import math
-import mmap
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +8,7 @@ import numpy as np
 import protobuf_wire as wire
 from refusal import Refusal
 
-MOST_BYTES, MOST_LAYERS, MOST_BLOBS = 2 << 30, 100_000, 64      # protobuf itself ends at 2 GiB
+MOST_LAYERS, MOST_BLOBS = 100_000, 64
 
 # Of a layer: (field of the network, field of its name, field of its blobs)
 LAYER, V1_LAYER = (100, 1, 7), (2, 4, 6)
@@ -88,11 +86,7 @@ def parse(data):
 
 
 def read_weights(path):
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        try:
-            if not 0 < size < MOST_BYTES:
-                raise Refusal(f"has {size} bytes; a .caffemodel has some, and less than 2 GiB")
-            return parse(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-        except Refusal as refusal:
-            raise Refusal(str(refusal), path) from None
+    try:
+        return parse(wire.mapped(path, "a .caffemodel"))
+    except Refusal as refusal:
+        raise Refusal(str(refusal), path) from None

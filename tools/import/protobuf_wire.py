@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads protobuf's binary format without its schema. Nothing in it is trusted."""
+import mmap
+import os
+
 import numpy as np
 
 from refusal import Refusal
 
+MOST_BYTES = 2 << 30    # protobuf itself ends there
+
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+def mapped(path, what):
+    """The bytes of a file. `what` it should be, for the refusal of one that is empty or too large."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not 0 < size < MOST_BYTES:
+            raise Refusal(f"has {size} bytes; {what} has some, and less than 2 GiB", path)
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def varint(data, at):

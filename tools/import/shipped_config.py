@@ -30,7 +30,7 @@ def config_text(config, name, label_key):
 
 
 def add_config_options(parser, required):
-    """--config, --output, --name and --labels of a program that only makes such weights, or --config alone for one that has the rest."""
+    """--config, --output, --name and --labels of a program that makes nothing else (`required`), else --config alone."""
     parser.add_argument("-c", "--config", metavar="CONFIG", required=required,
                         help="the config of configs/deeplab that it is a checkpoint of")
     if required:

@@ -8,7 +8,7 @@ from options import input_map, labels, make_parser, name_of, run_importer
 from refusal import Refusal
 from tflite_model import read_model
 from tflite_nodes import translate
-from tflite_passes import simplify
+from tflite_passes import name_padding, simplify
 from tflite_schema import IDENTIFIER
 
 
@@ -30,6 +30,7 @@ def convert(options):
             data += file.read(2 << 30)
     model = read_model(data)
     image = model.tensors[model.input]
+    name_padding(model)
     simplify(model)
     if image.type not in ("f4", "u1", "i1"):
         raise Refusal("the input must be 32-bit floating point or 8-bit")

@@ -15,6 +15,7 @@ MOST_WEIGHTS = 2 << 30  # bytes; a .tflite file cannot be larger, unless the sam
 # Ends of TensorFlow's names that say which operator it is and not which layer.
 NOISE = re.compile(r"(relu\d?|conv2d|depthwise|depthwise_?conv2d(native)?|biasadd|batch_?norm(alization)?"
                    r"|fusedbatchnorm(v3)?|add_fold|conv2d_fold|depthwise_fold|separable_conv2d)(_\d+)?", re.IGNORECASE)
+FUSED_NORM = re.compile(r"fusedbatchnorm(v\d)?(_\d+)?", re.IGNORECASE)
 BINARY = {"ADD": "add", "SUB": "sub", "MUL": "mul", "DIV": "div", "MAXIMUM": "max", "MINIMUM": "min"}
 UNARY = {"RELU": "relu", "RELU6": "relu6", "LOGISTIC": "sigmoid", "TANH": "tanh", "HARD_SWISH": "hardswish",
          "RELU_N1_TO_1": "clip", "LEAKY_RELU": "leaky_relu"}
@@ -23,6 +24,8 @@ UNARY = {"RELU": "relu", "RELU6": "relu6", "LOGISTIC": "sigmoid", "TANH": "tanh"
 def tidy(name, kind):
     """The layer that a tensor's name speaks of, as a list of words: 'net/conv/Relu6;net/bn' is ['net', 'conv']."""
     parts = [part for part in name.split(";")[0].split("/") if part]
+    while len(parts) > 1 and FUSED_NORM.fullmatch(parts[-1]):
+        parts.pop()
     if kind in CONVOLUTIONS:
         while len(parts) > 1 and NOISE.fullmatch(parts[-1]) and (parts[-1].lower() != "depthwise"
                                                                  or parts[-2].lower().endswith("depthwise")):
@@ -46,7 +49,8 @@ def pair(height, width):
 class Translator:
     """Holds what the operators so far have made."""
 
-    def __init__(self, model):
+    def __init__(self, model, translations):
+        self.translations = translations
         self.model, self.nodes, self.weights = model, [], 0
         self.values = {model.input: INPUT}          # tensor: node
         self.extents = [(model.tensors[model.input].extent, INPUT)]
@@ -54,13 +58,13 @@ class Translator:
 
     def translate(self):
         for op in self.model.operators:
-            if op.kind not in TRANSLATIONS:
-                accepted = ", ".join(sorted([*TRANSLATIONS, *schema.FOLDED]))
+            if op.kind not in self.translations:
+                accepted = ", ".join(sorted([*self.translations, *schema.FOLDED]))
                 self.model.refuse(op, f"is not supported; accepted are {accepted}")
             shape = self.model.tensors[op.outputs[0]].shape
             if len(shape) != 4 or shape[0] != 1 or min(shape) < 1 or len(op.outputs) != 1:
                 self.model.refuse(op, f"makes shape {list(shape)}; accepted is one value [1, height, width, channels]")
-            node = self.activate(op, TRANSLATIONS[op.kind](self, op))
+            node = self.activate(op, self.translations[op.kind](self, op))
             self.values[op.outputs[0]] = node
             self.extents.append((shape[1:3], node))
         return self.nodes
@@ -223,10 +227,10 @@ TRANSLATIONS = {
 }
 
 
-def translate(model):
-    """Nodes in the order of execution, the last of which makes the logits."""
+def translate(model, translations=TRANSLATIONS):
+    """Nodes in the order of execution, the last of which makes the logits. `translations`: by the operator's kind."""
     image = model.tensors[model.input]
     fixed = len(image.dims) == 4 and image.shape[0] == 1 and all(1 < e <= 65536 for e in image.extent)
     if not fixed or image.shape[3] != 3:
         raise Refusal(f"the input is {list(image.dims)}; accepted is [1, height, width, 3] with fixed height and width")
-    return Translator(model).translate()
+    return Translator(model, translations).translate()

@@ -166,8 +166,7 @@ def prune(model):
 
 
 def simplify(model):
-    """All of the above, in their order."""
-    name_padding(model)
+    """All of the above but name_padding, in their order."""
     drop_identities(model)
     strip_tail(model)
     prune(model)
