@@ -206,6 +206,15 @@ class Cli(Program):
             self.run_atrous(*base, "-o", f"b{i}", *extra)
             self.assertEqual(self.read_folder(f"b{i}"), first, extra)
 
+    def test_a_photo_alone_gives_what_it_gives_among_others(self):
+        """Whatever extents the network has seen before."""
+        for i, extent in enumerate(((90, 70), (40, 30), (90, 71), (40, 130))):
+            write_png(self.folder / f"photos/{i}.png", drawing(i, *extent))
+        self.run_atrous("segment", "photos", "-o", "together", "-q")
+        for i in range(4):
+            self.run_atrous("segment", f"photos/{i}.png", "-o", "alone", "-q")
+        self.assertEqual(self.read_folder("together"), self.read_folder("alone"))
+
     def test_refusals_are_one_line(self):
         self.photos(1)
         self.assert_refused(naming="--help")

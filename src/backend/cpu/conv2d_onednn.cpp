@@ -123,7 +123,7 @@ class OnednnConvolutionKernel : public Kernel {
   void pack(const NodeDesc& node, PrepareContext& context,
             const dnnl::convolution_forward::primitive_desc& desc) {
     const memory::desc packed = desc.weights_desc();
-    const std::string key = fmt::format("{}|onednn|{}|{}", node.name, detail_, packed.get_size());
+    const std::string key = fmt::format("{}|onednn|{}|{}", node.name, packed.get_size(), layout_of(packed));
     weights_ = context.weights.get_or_make(key, [&] {
       std::shared_ptr<DeviceMemory> made = allocate_host(packed.get_size());
       const std::vector<float> plain = node.constant("weight")->read_f32();

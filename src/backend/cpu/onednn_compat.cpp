@@ -2,6 +2,7 @@
 #include "backend/cpu/onednn_compat.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace atrous {
 namespace {
@@ -19,6 +20,19 @@ void append(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float b
 std::string onednn_version() {
   const dnnl_version_t* version = dnnl_version();
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
+std::string layout_of(const dnnl::memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  const dnnl::memory::dims strides = desc.get_strides(), blocks = desc.get_inner_blks(),
+                           axes = desc.get_inner_idxs();
+#else
+  const dnnl_blocking_desc_t& order = desc.data.format_desc.blocking;
+  const dnnl::memory::dims strides(order.strides, order.strides + desc.data.ndims),
+      blocks(order.inner_blks, order.inner_blks + order.inner_nblks),
+      axes(order.inner_idxs, order.inner_idxs + order.inner_nblks);
+#endif
+  return fmt::format("{} {} {}", fmt::join(strides, ","), fmt::join(blocks, ","), fmt::join(axes, ","));
 }
 
 dnnl::convolution_forward::primitive_desc make_convolution(const OnednnConvolution& c,

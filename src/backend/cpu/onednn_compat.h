@@ -12,6 +12,10 @@ namespace atrous {
 
 std::string onednn_version();
 
+/// In which order a tensor's elements lie: equal for two of the same shape if their memory is
+/// interchangeable.
+std::string layout_of(const dnnl::memory::desc& desc);
+
 /// A forward convolution: dims in oneDNN's order (n, c, h, w; weights with a leading group where grouped).
 struct OnednnConvolution {
   dnnl::memory::desc src, weights, bias, dst;  ///< bias zero where there is none
