@@ -10,6 +10,7 @@
 #include "core/outside.h"
 #include "core/parallel.h"
 #include "core/softmax.h"
+#include "core/stopwatch.h"
 #include "refine/mean_field.h"
 
 namespace atrous {
@@ -84,15 +85,28 @@ void check(const ScoreMap& unary, const ImageView& image, const CrfParams& param
 
 }  // namespace
 
-ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params) {
+ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params, CrfTimes* times) {
   check(unary, image, params);
+  CrfTimes ignored;
+  CrfTimes& took = times != nullptr ? *times : ignored;
+  Stopwatch watch;
   const std::vector<std::int32_t> order = tile_order(image.width, image.height);
   std::vector<LatticeFilter> filters = make_filters(image, order, params, unary.classes);
+  took.build = watch.lap();
   if (params.iterations == 0 || filters.empty()) return softmax_of(unary, -1);
   MeanField mean_field(energy_rows(unary, order), static_cast<std::int64_t>(order.size()), unary.classes,
                        params.compatibility);
-  for (int iteration = 0; iteration < params.iterations; ++iteration) mean_field.step(filters);
-  return mean_field.to_map(order, unary.width, unary.height);
+  took.update = watch.lap();
+  took.filter = 0;
+  for (int iteration = 0; iteration < params.iterations; ++iteration) {
+    mean_field.filter(filters);
+    took.filter += watch.lap();
+    mean_field.update(filters);
+    took.update += watch.lap();
+  }
+  ScoreMap result = mean_field.to_map(order, unary.width, unary.height);
+  took.update += watch.lap();
+  return result;
 }
 
 ScoreMap unary_from_probabilities(ScoreMap probabilities) {

@@ -209,16 +209,19 @@ MeanField::MeanField(LabelRows energy, std::int64_t points, int classes, std::sp
       limit_(static_cast<std::size_t>(points), 0) {
   labels_.resize(static_cast<std::size_t>(classes));
   std::iota(labels_.begin(), labels_.end(), 0);
-  update({});
+  recompute({});
 }
 
-void MeanField::step(std::span<LatticeFilter> filters) {
+void MeanField::filter(std::span<LatticeFilter> filters) {
   for (LatticeFilter& filter : filters) filter.follow(q_);
-  update(filters);
-  if (compatibility_.empty() && ++steps_ <= kNarrowingSteps && q_.now.blocks() > 1) narrow(filters);
 }
 
 void MeanField::update(std::span<LatticeFilter> filters) {
+  recompute(filters);
+  if (compatibility_.empty() && ++steps_ <= kNarrowingSteps && q_.now.blocks() > 1) narrow(filters);
+}
+
+void MeanField::recompute(std::span<LatticeFilter> filters) {
   float largest = 1;  // that a message's move can be multiplied by
   for (int a = 0; a < classes_ && !compatibility_.empty(); ++a) {
     float sum = 0;

@@ -27,15 +27,17 @@ class MeanField {
   /// q = softmax(-energy). `compatibility` is as in crf_params.h.
   MeanField(LabelRows energy, std::int64_t points, int classes, std::span<const float> compatibility);
 
-  /// q = softmax(-energy + M),  M_a = sum_m (K_m q)_a, or with `compatibility` mu -sum_b mu(a, b) (K_m q)_b,
-  /// for all the filters m, which must be the same at every step.
-  void step(std::span<LatticeFilter> filters);
+  /// A step: filter(), then update(), both with all the filters m, the same at every step:
+  ///   q = softmax(-energy + M),  M_a = sum_m (K_m q)_a, or with `compatibility` mu -sum_b mu(a, b) (K_m
+  ///   q)_b.
+  void filter(std::span<LatticeFilter> filters);
+  void update(std::span<LatticeFilter> filters);
 
   /// The probabilities of the pixels order[0], order[1], ... as a map.
   ScoreMap to_map(std::span<const std::int32_t> order, int width, int height) const;
 
  private:
-  void update(std::span<LatticeFilter> filters);
+  void recompute(std::span<LatticeFilter> filters);
   void narrow(std::span<LatticeFilter> filters);
 
   static constexpr int kNarrowingSteps = 3;  ///< after which labels that are still probable stay so

@@ -79,6 +79,9 @@ void print(const Arguments& arguments, const std::string& name, Json result) {
   if (result.contains("share_of_peak"))
     std::cout << fmt::format(", {:.0f} % of the peak {:.0f}", 100 * result["share_of_peak"].get<double>(),
                              result["peak_gflops"].get<double>());
+  if (result.contains("stages_ms"))
+    for (const auto& [stage, ms] : result["stages_ms"].items())
+      std::cout << fmt::format(", {} {:.1f}", stage, ms.get<double>());
   std::cout << "\n";
 }
 
@@ -147,6 +150,8 @@ int bench(const Arguments& arguments) {
   make_backend({})->set_threads(threads);
   const BenchCase bench_case = make_bench_case(arguments.bench_case, threads);
   Json result = report(measure(arguments, bench_case.run), bench_case.flops, 1);
+  if (bench_case.stages)
+    for (const auto& [stage, ms] : *bench_case.stages) result["stages_ms"][stage] = ms;
   if (bench_case.flops > 0) add_peak(result, threads);
   print(arguments, fmt::format("{}, {} threads", arguments.bench_case, threads), result);
   return kDone;
@@ -158,9 +163,10 @@ void add_bench(CLI::App& app, Run& run) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("bench", "latency, throughput and times of a model, or of one case");
   arguments->model.add_to(*command, true);
-  command->add_option("--case", arguments->bench_case,
-                      "conv2d:n1h65w65c512:oc256k3s1d2[:gN], crf:WIDTHxHEIGHTxCLASSES[:PRESET or "
-                      "KEY=VALUE,...] or slic:WIDTHxHEIGHT[:N[:ITERATIONS]]");
+  command->add_option(
+      "--case", arguments->bench_case,
+      "conv2d:n1h65w65c512:oc256k3s1d2[:gN]; crf:WIDTHxHEIGHTxCLASSES[:PRESET or KEY=VALUE,...]; "
+      "slic:WIDTHxHEIGHT[:N[:ITERATIONS]]; crf:PHOTO:PROBS.npy[:...]; slic:PHOTO[:...]");
   command->add_option("--size", arguments->size, "input extent HxW; default: the config's");
   command->add_option("--batch", arguments->batch, "images a run")
       ->check(CLI::Range(1, 1024))

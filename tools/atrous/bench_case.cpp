@@ -2,6 +2,7 @@
 #include "bench_case.h"
 
 #include <array>
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -10,6 +11,8 @@
 #include "core/stopwatch.h"
 #include "core/value.h"
 #include "graph/executor.h"
+#include "image/codec.h"
+#include "image/npy.h"
 #include "model_run.h"
 #include "refine/dense_crf.h"
 #include "refine/superpixel.h"
@@ -94,28 +97,54 @@ BenchCase conv_case(const std::vector<std::string>& parts, const std::string& te
           executor->plan().steps.front().cost.flops};
 }
 
+bool is_file(const std::string& part) { return std::filesystem::is_regular_file(part); }
+
+/// crf:WxHxC[:PARAMS] or crf:PHOTO:SCORES.npy[:PARAMS]
 BenchCase crf_case(const std::vector<std::string>& parts, const std::string& text) {
-  const std::vector<int> extent = read_extent(parts.size() > 1 ? parts[1] : "", 3, text);
-  const CrfParams params = parse_crf(parts.size() > 2 ? parts[2] : "");
-  auto image = std::make_shared<Image>(synthetic_photo(extent[0], extent[1]));
-  auto unary = std::make_shared<ScoreMap>(ScoreMap{extent[0], extent[1], extent[2], {}});
-  for (std::size_t i = 0; i < unary->pixels() * static_cast<std::size_t>(extent[2]); ++i)
-    unary->values.push_back(static_cast<float>(i * 7919 % 1000) / 250);
-  return {[=] {
+  if (parts.size() < 2) complain(text);
+  const bool files = is_file(parts[1]);
+  const std::size_t further = files ? 3 : 2;
+  if (parts.size() < further || parts.size() > further + 1) complain(text);
+  const CrfParams params = parse_crf(parts.size() > further ? parts[further] : "");
+  auto image = std::make_shared<Image>();
+  auto unary = std::make_shared<ScoreMap>();
+  if (files) {
+    *image = load_image(parts[1]);
+    *unary = unary_from_probabilities(load_npy(parts[2]));
+  } else {
+    const std::vector<int> extent = read_extent(parts[1], 3, text);
+    *image = synthetic_photo(extent[0], extent[1]);
+    *unary = {extent[0], extent[1], extent[2], {}};
+    for (std::size_t i = 0; i < unary->pixels() * static_cast<std::size_t>(extent[2]); ++i)
+      unary->values.push_back(static_cast<float>(i * 7919 % 1000) / 250);
+  }
+  auto stages = std::make_shared<StageTimes>();
+  auto run = [=] {
+    CrfTimes times;
     Stopwatch watch;
-    dense_crf(*unary, image->view(), params);
-    return watch.lap();
-  }};
+    dense_crf(*unary, image->view(), params, &times);
+    const double total = watch.lap();
+    *stages = {{"build", times.build}, {"filter", times.filter}, {"update", times.update}};
+    return total;
+  };
+  return {run, 0, stages};
 }
 
+/// slic:WxH[:N[:ITERATIONS]] or slic:PHOTO[:N[:ITERATIONS]]
 BenchCase slic_case(const std::vector<std::string>& parts, const std::string& text) {
-  const std::vector<int> extent = read_extent(parts.size() > 1 ? parts[1] : "", 2, text);
+  if (parts.size() < 2) complain(text);
   const auto count = parts.size() > 2 ? parse_integer(parts[2]) : std::optional<std::int64_t>(500);
   SlicParams params;
   const auto iterations = parts.size() > 3 ? parse_integer(parts[3]) : params.iterations;
   if (!count || !iterations || *iterations < 1 || *iterations > 1000) complain(text);
   params.superpixels = static_cast<int>(*count), params.iterations = static_cast<int>(*iterations);
-  auto image = std::make_shared<Image>(synthetic_photo(extent[0], extent[1]));
+  auto image = std::make_shared<Image>();
+  if (is_file(parts[1])) {
+    *image = load_image(parts[1]);
+  } else {
+    const std::vector<int> extent = read_extent(parts[1], 2, text);
+    *image = synthetic_photo(extent[0], extent[1]);
+  }
   return {[image, params] {
     Stopwatch watch;
     slic(image->view(), params);
