@@ -13,15 +13,6 @@ constexpr int kLargest = 127;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-/// For every node whether a convolution depends on it.
-std::vector<bool> before_convolutions(const Graph& graph) {
-  std::vector<bool> before(at(graph.size()), false);
-  for (int i = graph.size(); i-- > 1;)
-    for (int input : graph.node(i).inputs)
-      before[at(input)] = before[at(input)] || before[at(i)] || graph.node(i).kind() == OpKind::conv2d;
-  return before;
-}
-
 /// The weights on 8 bits, symmetric, and what one step of each output channel is.
 std::pair<TensorRef, TensorRef> quantise_weight(const Constant& weight) {
   const std::vector<float> values = weight.read_f32();
@@ -52,7 +43,6 @@ Quantiser::Quantiser(const Graph& graph, const Shape& nominal, const std::set<st
 
 void Quantiser::choose(const Shape& nominal, const std::set<std::string>& keep) {
   const std::vector<Shape> shapes = infer_shapes(graph_, nominal);
-  const std::vector<bool> before = before_convolutions(graph_);
   std::set<std::string> unknown = keep, kept_weights;
   for (int i = 1; i < graph_.size(); ++i) {
     const Node& node = graph_.node(i);
@@ -62,7 +52,7 @@ void Quantiser::choose(const Shape& nominal, const std::set<std::string>& keep) 
       fail(ErrorCode::unsupported, "node '{}': its weights are on 8 bits already", node.name);
     const bool wanted = unknown.erase(node.name) > 0;
     const Shape& shape = shapes[at(i)];
-    if (wanted || node.inputs[0] == 0 || !before[at(i)] || shape.h * shape.w == 1 ||
+    if (wanted || node.inputs[0] == 0 || shape.h * shape.w == 1 ||
         weight.elements() / weight.dims[0] > kMostQuantisedTaps)
       kept_weights.insert(weight.name);
   }

@@ -14,9 +14,10 @@ namespace atrous {
 
 /// Quantisation of a trained network after the fact: which convolutions, on what ranges, with which weights.
 ///
-/// A convolution stays as it is where 8 bits cost much and gain little: those that read the network's input,
-/// those after which no other convolution comes (the classifiers), those on a map of one pixel, and those
-/// that 32 bits cannot sum up. Nodes that share weights go together.
+/// A convolution stays as it is where 8 bits gain little: those that read the network's input (its 8 bits of
+/// a colour would become 7, and three channels fill no vector), those on a map of one pixel, and those that
+/// 32 bits cannot sum up. Depthwise ones are not faster on 8 bits but keep their neighbours on them, and
+/// classifiers lose nothing that could be measured. Nodes that share weights go together.
 class Quantiser {
  public:
   /// `graph`: with every node of the config by itself (ModelOptions::separate_nodes). `keep`: nodes to leave

@@ -62,6 +62,36 @@ def floats(values):
     return "F32", list(values.shape), values.tobytes()
 
 
+def field(number, value):
+    """One field of a protocol buffer: a whole number, or bytes."""
+    def varint(n):
+        return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def toy_onnx():
+    """Three convolutions with a relu behind each of the first two."""
+    random, nodes, tensors = np.random.default_rng(1), b"", b""
+    for i, (out, into) in enumerate(((8, 3), (8, 8), (2, 8))):
+        names = [f"x{2 * i - 1}" if i else "x", f"w{i}", f"x{2 * i}"]
+        pads = field(1, b"pads") + b"".join(field(8, 1) for _ in range(4)) + field(20, 7)
+        nodes += field(1, field(1, names[0].encode()) + field(1, names[1].encode()) + field(2, names[2].encode()) +
+                       field(4, b"Conv") + field(5, pads))
+        if i < 2:
+            nodes += field(1, field(1, names[2].encode()) + field(2, f"x{2 * i + 1}".encode()) + field(4, b"Relu"))
+        shape = b"".join(field(1, extent) for extent in (out, into, 3, 3))
+        weight = random.normal(0, 0.3, (out, into, 3, 3)).astype(np.float32)
+        tensors += field(5, shape + field(2, 1) + field(8, names[1].encode()) + field(9, weight.tobytes()))
+
+    def value(name, *extents):
+        dims = b"".join(field(1, field(1, e) if isinstance(e, int) else field(2, e)) for e in extents)
+        return field(1, name) + field(2, field(1, field(1, 1) + field(2, dims)))
+    graph = nodes + field(2, b"toy") + tensors + field(11, value(b"x", 1, 3, b"h", b"w")) + field(12, value(b"x4"))
+    return field(1, 8) + field(7, graph) + field(8, field(1, b"") + field(2, 17))
+
+
 def can_int8(folder):
     """Whether this processor can; what the program says where it cannot."""
     done = subprocess.run([PROGRAM, "inspect", "--precision", "int8", "--device", "cpu"], capture_output=True, cwd=folder)
@@ -96,18 +126,18 @@ class Quantize(cli_test.Program):
     def test_the_model_is_whole_and_runs_on_8_bits(self):
         agreement, said = self.quantize(self.toy(), self.photos(), "-o", "out")
         self.assertGreater(agreement, 90)
-        self.assertIn("convolutions 1 on 8 bits, 2 as they were", said)
+        self.assertIn("convolutions 2 on 8 bits, 1 as they were", said)
         shutil.rmtree(self.folder / "source")
         self.assertEqual(sorted(f.name for f in (self.folder / "out").iterdir()), ["model.safetensors", "model.yaml"])
         tensors = read_tensors(self.folder / "out/model.safetensors")
         self.assertEqual({name: dtype for name, (dtype, _, _) in tensors.items()},
                          {"stem.weight": "F32", "body.conv.weight": "I8", "body.conv.weight_scale": "F32",
-                          "logits.weight": "F32"})
+                          "logits.weight": "I8", "logits.weight_scale": "F32"})
         self.assertLessEqual(np.abs(np.frombuffer(tensors["body.conv.weight"][2], np.int8).astype(int)).max(), 127)
         plan = json.loads(self.run_atrous("inspect", "out/model.yaml", "--plan", "--json").stdout)
         self.assertEqual((plan["name"], plan["labels"]), ("toy-int8", ["no", "a, b"]))
         self.assertEqual([(s["node"], s["op"], s["type"]) for s in plan["plan"]],
-                         [("stem", "conv2d", "f32"), ("stem.u8", "convert", "u8"), ("body.conv", "conv2d", "f32"),
+                         [("stem", "conv2d", "f32"), ("stem.u8", "convert", "u8"), ("body.conv", "conv2d", "u8"),
                           ("logits", "conv2d", "f32")])
         masks = {}
         for precision in ("auto", "int8", "fp32"):
@@ -115,6 +145,13 @@ class Quantize(cli_test.Program):
             masks[precision] = self.read_folder(precision)
         self.assertEqual(masks["auto"], masks["int8"])
         self.assertEqual(len(masks["fp32"]), 4)
+
+    def test_an_onnx_model(self):
+        (self.folder / "net.onnx").write_bytes(toy_onnx())
+        agreement, said = self.quantize("net.onnx", self.photos(), "-o", "out")
+        self.assertGreater(agreement, 90)
+        self.assertIn("convolutions 2 on 8 bits, 1 as they were", said)
+        self.run_atrous("segment", "photos", "-m", "out/model.yaml", "-o", "masks", "--precision", "int8", "-q")
 
     def test_the_same_bytes_twice_and_options(self):
         model, photos = self.toy(), self.photos()
@@ -146,7 +183,7 @@ class Quantize(cli_test.Program):
                             naming="toy.yaml has no 8-bit weights with ranges (`atrous quantize` makes")
         self.assert_refused("quantize", model, "nowhere", "-o", "out", naming="nowhere")
         self.assert_refused("quantize", model, photos, "-o", "out", "--keep", "body", "-q", naming="no convolution 'body'")
-        self.assert_refused("quantize", model, photos, "-o", "out", "--keep", "body.conv", "-q",
+        self.assert_refused("quantize", model, photos, "-o", "out", "--keep", "body.conv,logits", "-q",
                             naming="no convolution that gains")
         self.assert_refused("quantize", model, photos, "-o", "out", "--calibration", "luck", naming="luck")
         self.assertFalse((self.folder / "out").exists())
