@@ -81,7 +81,7 @@ Value quantised_config(const Arguments& arguments, const ModelConfig& source, Va
                      : load_self_contained(source.file, search_folders(), {arguments.output_stride});
   Value result = Value::map({{"name", Value::text(source.name + "-int8")}});
   for (auto& [key, value] : config.fields) {
-    if (key == "name" || key == "accuracy") continue;  // that was measured before
+    if (key == "name" || key == "accuracy" || key == "weights_from") continue;  // said of other weights
     if (key == "weights") value = Value::text("model.safetensors");
     result.fields.emplace_back(key, std::move(value));
   }
