@@ -16,7 +16,7 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 /// The weights on 8 bits, symmetric, and what one step of each output channel is.
 std::pair<TensorRef, TensorRef> quantise_weight(const Constant& weight) {
   const std::vector<float> values = weight.read_f32();
-  const auto channels = at(static_cast<int>(weight.tensor.dims[0]));
+  const auto channels = static_cast<std::size_t>(weight.tensor.dims[0]);
   const std::size_t taps = values.size() / channels;
   std::vector<float> scales(channels);
   auto integers = std::make_shared<std::vector<std::int8_t>>(values.size());
@@ -87,7 +87,7 @@ void Quantiser::observe(const Node& node, const TensorView& value) {
   const auto found = histograms_.find(node.name);
   if (found == histograms_.end()) return;
   const std::span values(static_cast<const float*>(value.data),
-                         at(static_cast<int>(value.desc.shape.elements())));
+                         static_cast<std::size_t>(value.desc.shape.elements()));
   if (!found->second.add(values)) fail(ErrorCode::bad_file, "node '{}' makes NaN or infinity", node.name);
 }
 
@@ -115,6 +115,9 @@ std::vector<TensorRef> Quantiser::tensors() const {
     }
   std::vector<TensorRef> result;
   for (auto& [name, tensor] : tensors) result.push_back(std::move(tensor));
+  std::stable_sort(result.begin(), result.end(), [](const TensorRef& a, const TensorRef& b) {
+    return size_of(a.dtype) > size_of(b.dtype);
+  });
   return result;
 }
 
