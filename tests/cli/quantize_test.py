@@ -112,7 +112,7 @@ class Quantize(cli_test.Program):
         (self.folder / "source/labels").mkdir(parents=True)
         (self.folder / "source/toy.yaml").write_text(CONFIG)
         (self.folder / "source/toy_blocks.yaml").write_text(BLOCKS)
-        (self.folder / "source/labels/toy_labels.yaml").write_text("name: toy\nclasses: [\"no\", \"a, b\"]\n")
+        (self.folder / "source/labels/toy_labels.yaml").write_text("name: toy\nclasses: [\"no\", \"a,b\"]\n")
         weights = {"stem.weight": (8, 3, 3, 3), "body.conv.weight": (8, 8, 3, 3), "logits.weight": (2, 8, 1, 1)}
         write_tensors(self.folder / "source/toy.safetensors",
                       {name: floats(random.normal(0, 0.3, shape)) for name, shape in weights.items()})
@@ -135,7 +135,7 @@ class Quantize(cli_test.Program):
                           "logits.weight": "I8", "logits.weight_scale": "F32"})
         self.assertLessEqual(np.abs(np.frombuffer(tensors["body.conv.weight"][2], np.int8).astype(int)).max(), 127)
         plan = json.loads(self.run_atrous("inspect", "out/model.yaml", "--plan", "--json").stdout)
-        self.assertEqual((plan["name"], plan["labels"]), ("toy-int8", ["no", "a, b"]))
+        self.assertEqual((plan["name"], plan["labels"]), ("toy-int8", ["no", "a,b"]))
         self.assertEqual([(s["node"], s["op"], s["type"]) for s in plan["plan"]],
                          [("stem", "conv2d", "f32"), ("stem.u8", "convert", "u8"), ("body.conv", "conv2d", "u8"),
                           ("logits", "conv2d", "f32")])
@@ -169,6 +169,12 @@ class Quantize(cli_test.Program):
         self.run_atrous("segment", photos, "-m", model, "-o", "truth", "-q")
         _, said = self.quantize(model, photos, "-o", "out", "--labels", "truth")
         self.assertRegex(said, r"accuracy +mIoU 0\.\d+, fp32 1\.0000; pixels 0\.\d+, fp32 1\.0000; over 4 label maps")
+        (self.folder / "names.txt").write_text("a,b no")  # the ids the other way round
+        _, said = self.quantize(model, photos, "-o", "out", "--labels", "truth", "--label-names", "names.txt")
+        self.assertRegex(said, r"fp32 0\.0000; pixels 0\.\d+, fp32 0\.0000; over 4 label maps")
+        self.assert_refused("quantize", model, photos, photos, "-o", "other", "--labels", "truth", "-q",
+                            naming="one folder of images, not to 2 inputs")
+        self.assert_refused("quantize", model, photos, "-o", "other", "--labels", "source", "-q", naming="source")
 
     def test_a_broken_photo_is_named_and_the_others_serve(self):
         model, photos = self.toy(), self.photos()

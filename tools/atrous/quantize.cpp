@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <iostream>
 #include <map>
 
 #include "commands.h"
 #include "config/model_path.h"
 #include "core/error.h"
+#include "eval_pairs.h"
 #include "graph/builder.h"
 #include "image/codec.h"
 #include "import/onnx_import.h"
@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::string model, folder, labels, method = "percentile", keep;
+  std::string model, folder, labels, label_names, split = "val", method = "percentile", keep;
   std::vector<std::string> images;
   CalibrationOptions calibration;
   std::optional<int> output_stride;
@@ -38,17 +38,28 @@ std::string naming(const fs::path& file, const Error& error) {
   return named ? error.message() : file.string() + ": " + error.message();
 }
 
-using Truths = std::map<std::string, fs::path>;  ///< label maps by stem
+/// Label maps of the photos, found as eval does.
+struct Truths {
+  EvalPairs found;
+  IdTable ids;                          ///< classes of their ids
+  std::map<fs::path, fs::path> labels;  ///< by photo
 
-Truths find_truths(const std::string& folder, const Photos& photos) {
-  Truths truths;
-  if (folder.empty()) return truths;
-  for (const InputFile& file : list_inputs({folder}, true)) truths[file.stem.string()] = file.file;
-  if (std::none_of(photos.begin(), photos.end(),
-                   [&](const InputFile& photo) { return truths.contains(photo.stem.string()); }))
-    fail(ErrorCode::not_found, "{}: no label map has the name of an image", folder);
-  return truths;
-}
+  Truths(const Arguments& arguments, const LabelSet& set) {
+    if (arguments.labels.empty()) return;
+    if (arguments.images.size() != 1)
+      fail(ErrorCode::invalid_argument, "--labels belongs to one folder of images, not to {} inputs",
+           arguments.images.size());
+    found = find_pairs({arguments.images[0], arguments.labels, arguments.split}, false);
+    ids = id_table(arguments.label_names, found, set);
+    for (const EvalPair& pair : found.pairs) labels.emplace(pair.prediction, pair.truth);
+  }
+
+  LabelMap load(const fs::path& file) const {
+    LabelMap map = load_mask(file);
+    for (std::uint8_t& id : map.ids) id = ids[id];
+    return map;
+  }
+};
 
 /// Runs each photo through `segment`; one that cannot be read is named and left out of what is returned.
 template <typename Segment>
@@ -106,16 +117,16 @@ Comparison compare(const Arguments& arguments, const Photos& photos, const Truth
   Segmenter after(Model::open(quantised.string(), options), plain);
   const int classes = after.model().labels().size();
   Comparison result{Confusion(classes), {}, {}};
-  if (!truths.empty()) result.fp32 = result.int8 = Confusion(classes);
+  if (!truths.labels.empty()) result.fp32 = result.int8 = Confusion(classes);
   for_each_photo(photos, arguments.quiet, [&](const InputFile& photo, const ImageView& image) {
     const SegmentResult was = before.run(image), is = after.run(image);
     result.agreement.add(was.labels, is.labels);
     result.fp32_ms += was.times.network, result.int8_ms += is.times.network;
     ++result.images;
-    const auto truth = truths.find(photo.stem.string());
-    if (truth == truths.end()) return;
+    const auto truth = truths.labels.find(photo.file);
+    if (truth == truths.labels.end()) return;
     try {
-      const LabelMap labels = load_mask(truth->second);
+      const LabelMap labels = truths.load(truth->second);
       result.fp32->add(labels, was.labels);
       result.int8->add(labels, is.labels);
       ++result.labelled;
@@ -146,11 +157,11 @@ void print(const Comparison& c) {
 int quantize(Arguments arguments) {
   if (arguments.method == "entropy") arguments.calibration.method = Calibration::entropy;
   const Photos given = list_inputs(arguments.images, arguments.recurse);
-  const Truths truths = find_truths(arguments.labels, given);
   const auto model = Model::open(arguments.model, {.device = "cpu",
                                                    .precision = "fp32",
                                                    .output_stride = arguments.output_stride,
                                                    .separate_nodes = true});
+  const Truths truths(arguments, model->labels());
   const std::vector<std::string> kept = split(arguments.keep);
   Quantiser quantiser(model->network()->graph(), nominal_input(model->config().input),
                       {kept.begin(), kept.end()});
@@ -196,7 +207,11 @@ void add_quantize(CLI::App& app, Run& run) {
       ->capture_default_str();
   command->add_option("--keep", arguments->keep, "convolutions to leave as they are, comma separated");
   command->add_option("--labels", arguments->labels,
-                      "label maps of the images, to measure the accuracy with");
+                      "label maps of the images, or a data set as eval takes it: measures the accuracy");
+  command->add_option("--label-names", arguments->label_names,
+                      "names of the label maps' ids, to merge into the model's classes");
+  command->add_option("--split", arguments->split, "of the data set that --labels names")
+      ->capture_default_str();
   command->add_option("--output-stride", arguments->output_stride,
                       "8, 16 or 32, in place of the model's own");
   command->add_option("--threads", arguments->threads, "CPU threads; default: all cores")
