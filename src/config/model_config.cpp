@@ -2,6 +2,7 @@
 #include "config/model_config.h"
 
 #include <algorithm>
+#include <map>
 
 #include "config/modules.h"
 #include "config/output_stride.h"
@@ -113,6 +114,27 @@ WeightsOrigin read_weights_from(const Value& value) {
   return origin;
 }
 
+/// `ranges`: NODE: [low, high], into the nodes.
+void read_ranges(const Value& value, std::vector<NodeSpec>& nodes) {
+  constexpr double kLeast = 1e-30, kMost = 1e30;  // far from where scales made of them leave the floats
+  Fields fields(value, "ranges");
+  std::map<std::string_view, NodeSpec*> named;
+  for (NodeSpec& node : nodes) named.emplace(node.name, &node);
+  for (const auto& [name, limits] : value.fields) {
+    const auto node = named.find(name);
+    if (node == named.end()) fields.complain("there is no node '" + name + "'", &limits);
+    const std::vector<double> range = fields.numbers(name);
+    if (range.size() != 2 || range[0] > 0 || range[1] < 0 || std::max(-range[0], range[1]) < kLeast ||
+        std::max(-range[0], range[1]) > kMost)
+      fields.complain(
+          fmt::format("'{}' must be [low, high], low at most 0 and high at least 0, the larger of "
+                      "them {} to {} from 0",
+                      name, kLeast, kMost),
+          &limits);
+    node->second->range = ValueRange{static_cast<float>(range[0]), static_cast<float>(range[1])};
+  }
+}
+
 bool choice(Fields& fields, std::string_view key, std::string_view usual, std::string_view other) {
   const std::string given = fields.text(key, std::string(usual));
   if (given != usual && given != other)
@@ -131,6 +153,12 @@ std::optional<int> read_output_stride(Fields& fields, std::optional<int> wanted)
   if (!stride || (*stride != 8 && *stride != 16 && *stride != 32))
     fields.complain("'output_stride' must be 8, 16 or 32", given);
   return static_cast<int>(*stride);
+}
+
+Folders with_own_folder(const fs::path& file, const Folders& search) {
+  Folders folders{file.has_parent_path() ? file.parent_path() : fs::path(".")};
+  folders.insert(folders.end(), search.begin(), search.end());
+  return folders;
 }
 
 BlockLibrary read_blocks(Fields& model, const Folders& folders) {
@@ -171,10 +199,32 @@ ModelConfig load_model_config(const fs::path& file, const Folders& search, const
   return parse_model_config(load_yaml(file), file, search, options);
 }
 
+Value load_self_contained(const fs::path& file, const Folders& search, const ConfigOptions& options) {
+  const Value document = load_yaml(file);
+  const Folders folders = with_own_folder(file, search);
+  Fields fields(document, "");
+  const BlockLibrary library = read_blocks(fields, folders);
+  const std::optional<int> stride = read_output_stride(fields, options.output_stride);
+  Value result = Value::map({});
+  for (const auto& [key, value] : document.fields) {
+    if (key == "use" || key == "blocks") continue;
+    if (key == "labels" && value.kind == Value::Kind::scalar && !parse_integer(value.scalar))
+      result.fields.emplace_back(
+          key, load_yaml(require_file("labels/" + value.scalar + ".yaml", folders, fields, &value)));
+    else if (key == "output_stride")
+      result.fields.emplace_back(key, Value::text(std::to_string(*stride)));
+    else
+      result.fields.emplace_back(key, value);
+  }
+  Value blocks = Value::map({});
+  for (const auto& [name, block] : library) blocks.fields.emplace_back(name, block.definition);
+  if (!library.empty()) result.fields.emplace_back("blocks", std::move(blocks));
+  return result;
+}
+
 ModelConfig parse_model_config(const Value& document, const fs::path& file, const Folders& search,
                                const ConfigOptions& options) {
-  Folders folders{file.has_parent_path() ? file.parent_path() : fs::path(".")};
-  folders.insert(folders.end(), search.begin(), search.end());
+  const Folders folders = with_own_folder(file, search);
   Fields fields(document, "");
   ModelConfig config;
   config.file = file;
@@ -199,6 +249,7 @@ ModelConfig parse_model_config(const Value& document, const fs::path& file, cons
   config.nodes = std::move(expansion.nodes);
   config.output = std::move(expansion.output);
   if (config.output_stride) apply_output_stride(config.nodes, *config.output_stride, "backbone.");
+  if (const Value* ranges = fields.find("ranges")) read_ranges(*ranges, config.nodes);
   config.align_corners = choice(fields, "resize", "half_pixel", "align_corners");
   config.fusion = choice(fields, "fusion", "mean", "max") ? Fusion::max : Fusion::mean;
   config.probabilities = choice(fields, "scores", "logits", "probabilities");

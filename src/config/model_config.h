@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/labels.h"
+#include "core/types.h"
 #include "core/value.h"
 
 namespace atrous {
@@ -20,6 +21,7 @@ struct NodeSpec {
   std::vector<std::string> inputs;  ///< full paths of earlier nodes, or "input"
   Value params;                     ///< the remaining keys of the node, for OpSchema::parse
   std::string weights;  ///< prefix of its tensors in the weights file (the name where not overridden)
+  std::optional<ValueRange> range = {};  ///< of the value it makes, in a quantised model
 };
 
 /// How a photo's size becomes the network's input size.
@@ -111,7 +113,12 @@ ModelConfig load_model_config(const std::filesystem::path& file,
                               const std::vector<std::filesystem::path>& search,
                               const ConfigOptions& options = {});
 
-/// Same, from what the YAML holds; `file` need not exist.
+/// What a model's YAML holds, as a map that needs no other file but weights: label set and blocks stand in
+/// it, and so does the output stride that was asked for. Throws as load_model_config.
+Value load_self_contained(const std::filesystem::path& file, const std::vector<std::filesystem::path>& search,
+                          const ConfigOptions& options = {});
+
+/// Same as load_model_config, from what the YAML holds; `file` need not exist.
 ModelConfig parse_model_config(const Value& document, const std::filesystem::path& file,
                                const std::vector<std::filesystem::path>& search,
                                const ConfigOptions& options = {});

@@ -16,10 +16,26 @@ using Json = nlohmann::json;
 constexpr std::uint64_t kMostHeader = 32U << 20U;
 constexpr std::size_t kMostTensors = 100'000;
 
+std::string_view name_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "F32";
+    case DType::f16:
+      return "F16";
+    case DType::bf16:
+      return "BF16";
+    case DType::s8:
+      return "I8";
+    default:
+      fail(ErrorCode::internal, "safetensors: {} is not a type of weights", to_string(dtype));
+  }
+}
+
 std::optional<DType> dtype_named(const std::string& name) {
   if (name == "F32") return DType::f32;
   if (name == "F16") return DType::f16;
   if (name == "BF16") return DType::bf16;
+  if (name == "I8") return DType::s8;
   return std::nullopt;
 }
 
@@ -74,7 +90,7 @@ class HeaderReader {
     const std::optional<DType> dtype = dtype_named(entry["dtype"].get<std::string>());
     if (!dtype)
       complain(name, "is of type " + entry["dtype"].get<std::string>().substr(0, 20) +
-                         "; F32, F16 and BF16 can be read");
+                         "; F32, F16, BF16 and I8 can be read");
     TensorRef tensor{name, {}, *dtype, nullptr};
     std::optional<std::int64_t> bytes = static_cast<std::int64_t>(size_of(*dtype));
     for (const Json& extent : entry["shape"]) {
@@ -134,9 +150,8 @@ void write_safetensors(const std::filesystem::path& file, std::span<const Tensor
   std::size_t offset = 0;
   for (const TensorRef& tensor : tensors) {
     const std::size_t bytes = static_cast<std::size_t>(tensor.elements()) * size_of(tensor.dtype);
-    const char* dtype = tensor.dtype == DType::f32 ? "F32" : tensor.dtype == DType::f16 ? "F16" : "BF16";
     header[tensor.name] = {
-        {"dtype", dtype}, {"shape", tensor.dims}, {"data_offsets", {offset, offset + bytes}}};
+        {"dtype", name_of(tensor.dtype)}, {"shape", tensor.dims}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
   std::string text = header.dump();

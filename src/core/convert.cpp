@@ -31,6 +31,8 @@ void to_f32(const void* in, DType dtype, std::int64_t count, float* out) {
     map<std::uint16_t, float>(in, out, count, bfloat16_to_float);
   else if (dtype == DType::i32)
     map<std::int32_t, float>(in, out, count, [](std::int32_t v) { return static_cast<float>(v); });
+  else if (dtype == DType::s8)
+    map<std::int8_t, float>(in, out, count, [](std::int8_t v) { return static_cast<float>(v); });
   else
     fail(ErrorCode::internal, "to_f32: {} is not a type of activations", to_string(dtype));
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/checked.h"
 #include "core/error.h"
 
@@ -17,6 +19,7 @@ std::size_t size_of(DType dtype) {
     case DType::bf16:
       return 2;
     case DType::u8:
+    case DType::s8:
       return 1;
   }
   return 0;
@@ -34,12 +37,19 @@ std::string_view to_string(DType dtype) {
       return "i32";
     case DType::u8:
       return "u8";
+    case DType::s8:
+      return "s8";
   }
   return "?";
 }
 
 std::string to_string(Device device) {
   return device.kind == DeviceKind::cpu ? "cpu" : fmt::format("cuda:{}", device.index);
+}
+
+Quantisation quantisation_of(const ValueRange& range) {
+  if (range.low == 0) return {DType::u8, range.high / 255.0F};
+  return {DType::s8, std::max(-range.low, range.high) / 127.0F};
 }
 
 std::int64_t Shape::elements() const {

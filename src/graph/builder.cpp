@@ -13,6 +13,7 @@ namespace {
 /// alone.
 std::int64_t first_not_finite(const Constant& constant) {
   const TensorRef& tensor = constant.tensor;
+  if (tensor.dtype == DType::s8) return -1;
   if (tensor.dtype == DType::f32) {
     for (std::int64_t i = 0; i < tensor.elements(); ++i) {
       float value = 0;
@@ -30,14 +31,35 @@ std::int64_t first_not_finite(const Constant& constant) {
   return -1;
 }
 
+TensorRef find_tensor(const std::string& name, const std::vector<std::int64_t>& dims,
+                      const WeightSource& weights) {
+  std::optional<TensorRef> tensor = weights.find(name, dims);
+  if (!tensor) fail(ErrorCode::bad_config, "{} has no tensor '{}'", weights.describe(), name);
+  if (tensor->dims != dims)
+    fail(ErrorCode::bad_config, "tensor '{}' of {} is {}, the node needs {}", name, weights.describe(),
+         dims_to_string(tensor->dims), dims_to_string(dims));
+  return std::move(*tensor);
+}
+
+/// What one step of each slice of an 8-bit weight stands for: "NAME_scale".
+std::vector<float> find_scale(const std::string& weight, std::int64_t slices, const WeightSource& weights) {
+  const std::string name = weight + "_scale";
+  const TensorRef tensor = find_tensor(name, {slices}, weights);
+  if (tensor.dtype == DType::s8)
+    fail(ErrorCode::bad_file, "tensor '{}' of {} holds integers, a scale is a real number", name,
+         weights.describe());
+  std::vector<float> scale = Constant{name, tensor, {}}.read_f32();
+  for (std::size_t i = 0; i < scale.size(); ++i)
+    if (!(scale[i] > 0) || !std::isfinite(scale[i]))
+      fail(ErrorCode::bad_file, "tensor '{}' of {} must hold finite values above 0 (element {} is {})", name,
+           weights.describe(), i, scale[i]);
+  return scale;
+}
+
 Constant find_constant(const ConstantSpec& spec, const std::string& prefix, const WeightSource& weights) {
   const std::string name = prefix + "." + spec.name;
-  std::optional<TensorRef> tensor = weights.find(name, spec.dims);
-  if (!tensor) fail(ErrorCode::bad_config, "{} has no tensor '{}'", weights.describe(), name);
-  if (tensor->dims != spec.dims)
-    fail(ErrorCode::bad_config, "tensor '{}' of {} is {}, the node needs {}", name, weights.describe(),
-         dims_to_string(tensor->dims), dims_to_string(spec.dims));
-  Constant constant{spec.name, std::move(*tensor), {}};
+  Constant constant{spec.name, find_tensor(name, spec.dims, weights), {}};
+  if (constant.tensor.dtype == DType::s8) constant.scale = find_scale(name, spec.dims[0], weights);
   if (std::int64_t at = first_not_finite(constant); at >= 0)
     fail(ErrorCode::bad_file, "tensor '{}' of {} holds NaN or infinity (element {})", name,
          weights.describe(), at);
@@ -75,6 +97,7 @@ class Builder {
     Node node;
     node.name = spec.name;
     node.where = spec.params.where;
+    node.range = spec.range;
     const OpSchema& schema =
         with_place(node.where, node.name, [&]() -> const OpSchema& { return find_op(spec.op); });
     Fields fields(spec.params, "node '" + spec.name + "'");

@@ -16,6 +16,7 @@ Graph optimise(const Graph& graph, const Shape& nominal, const Backend& backend,
   if (options.fold_batch_norm) result = fold_affine(result);
   if (options.fuse) result = fuse_epilogues(result, nominal);
   if (options.fuse && !backend.implementations(OpKind::pyramid).empty()) result = fuse_pyramids(result);
+  if (options.int8) result = quantise_convolutions(result);
   return result;
 }
 
@@ -78,7 +79,7 @@ void Executor::prepare(const Shape& input) {
 void Executor::run() {
   if (current_ == nullptr) fail(ErrorCode::internal, "executor: run() before prepare()");
   network_->backend().set_threads(threads_);
-  const bool plain = !profiling_ && !network_->options().poison;
+  const bool plain = !profiling_ && !observer_ && !network_->options().poison;
   if (plain && network_->options().record && current_->runs++ == 1) try {
       current_->recording = stream_->record([this] { run_steps(); });
     } catch (const Error&) {  // what a device cannot record runs step by step
@@ -101,6 +102,10 @@ void Executor::run_steps() {
     if (profiling_) {
       stream_->synchronise();
       step_seconds_[s] = std::chrono::duration<double>(Clock::now() - start).count();
+    }
+    if (observer_) {
+      stream_->synchronise();
+      observer_(network_->graph().node(step.node), view(step.node));
     }
     if (network_->options().poison)
       for (const Placement& value : plan.values)

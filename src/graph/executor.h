@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <memory>
 #include <span>
@@ -70,6 +71,9 @@ class Executor {
   int threads() const { return threads_; }
   /// Seconds each step of the plan took in the last run with profiling on (empty before).
   void set_profiling(bool on) { profiling_ = on; }
+  /// Called after each step of a run with the node, of the network's graph, and the value that it has made.
+  using Observer = std::function<void(const Node& node, const TensorView& value)>;
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
   std::span<const double> step_seconds() const { return step_seconds_; }
 
  private:
@@ -89,6 +93,7 @@ class Executor {
   std::shared_ptr<const Network> network_;
   int threads_;
   bool profiling_ = false;
+  Observer observer_;
   std::unique_ptr<Stream> stream_;
   std::list<Prepared> plans_;  ///< most recently used first
   Prepared* current_ = nullptr;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct Node {
   std::vector<int> inputs;          ///< indices of earlier nodes
   std::vector<Constant> constants;  ///< in the order of the schema's ConstantSpecs
   SourceLocation where;
+  std::optional<ValueRange> range;  ///< of the value it makes, in a quantised model
+  /// How that value is stored where it is not of the plan's type; set by a pass only.
+  std::optional<Quantisation> quantised = {};
 
   OpKind kind() const { return kind_of(params); }
 };

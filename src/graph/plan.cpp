@@ -61,8 +61,9 @@ class Planner {
     return slice;
   }
 
-  DType dtype_of(const Node& node) const {
-    return node.kind() == OpKind::argmax ? DType::i32 : network_.options().dtype;
+  Quantisation storage_of(const Node& node) const {
+    if (node.quantised) return *node.quantised;
+    return {node.kind() == OpKind::argmax ? DType::i32 : network_.options().dtype};
   }
 
   /// The largest power of two, at most 64, that divides `bytes`.
@@ -77,9 +78,9 @@ class Planner {
     for (int i = 0; i < graph_.size(); ++i) {
       Placement& value = plan.values[at(i)];
       const Slice owner = root(i);
-      const DType dtype = dtype_of(graph_.node(i));
+      const auto [dtype, scale] = storage_of(graph_.node(i));
       value.desc = {shapes_[at(i)], shapes_[at(owner.whole)].c, dtype,
-                    alignment_of(static_cast<std::size_t>(owner.channel) * size_of(dtype))};
+                    alignment_of(static_cast<std::size_t>(owner.channel) * size_of(dtype)), scale};
       if (owner.whole == i) value.bytes = value.desc.bytes();
     }
   }
@@ -149,8 +150,9 @@ class Planner {
       if (over < 0) continue;
       const std::vector<int>& inputs = graph_.node(output).inputs;
       const int input = inputs[at(over)];
-      const TensorDesc& desc = plan.values[at(output)].desc;
-      if (!desc.is_dense() || !(desc == plan.values[at(input)].desc) || slices_[at(output)].whole >= 0)
+      const TensorDesc &desc = plan.values[at(output)].desc, &old = plan.values[at(input)].desc;
+      if (!desc.is_dense() || !old.is_dense() || !(desc.shape == old.shape) ||
+          size_of(desc.dtype) != size_of(old.dtype) || slices_[at(output)].whole >= 0)
         continue;
       auto shares = [&](int value) { return root(value).whole == root(input).whole; };
       const auto read = std::count_if(inputs.begin(), inputs.end(), shares);

@@ -164,6 +164,9 @@ struct TemplateMorphParams {
 /// A narrower box covers nothing, in units of the map's side.
 constexpr float kLeastMorphSide = 1e-6F;
 
+/// The same values on 8 bits or back, as the types of input and output say (core/types.h). A pass makes it.
+struct ConvertParams {};
+
 struct IdentityParams {};  ///< identity and dropout: nothing at inference
 struct InputParams {};     ///< the graph's input; node 0 and nowhere else
 

@@ -7,32 +7,38 @@
 #include "config/model_path.h"
 #include "config/weights.h"
 #include "graph/builder.h"
+#include "graph/passes.h"
 #include "import/onnx_import.h"
 
 namespace atrous {
 namespace {
 
-/// The type of activations that a precision means on this backend.
+/// The type of activations that a precision means on this backend; for int8 that of what is not on 8 bits.
 DType activation_type(const std::string& precision, const Backend& backend) {
   const std::span<const DType> types = backend.activation_types();
   if (precision == "auto") return types.front();
-  constexpr std::pair<std::string_view, DType> kKnown[] = {
-      {"fp32", DType::f32}, {"tf32", DType::f32}, {"fp16", DType::f16}, {"bf16", DType::bf16}};
+  constexpr std::pair<std::string_view, DType> kKnown[] = {{"fp32", DType::f32},
+                                                           {"tf32", DType::f32},
+                                                           {"fp16", DType::f16},
+                                                           {"bf16", DType::bf16},
+                                                           {"int8", DType::f32}};
   auto can = [&](std::string_view name, DType type) {
     const bool has = std::find(types.begin(), types.end(), type) != types.end();
-    return has && (name != "tf32" || backend.device().kind == DeviceKind::cuda);
+    return has && (name != "tf32" || backend.device().kind == DeviceKind::cuda) &&
+           (name != "int8" || backend.refuse_int8().empty());
   };
   for (const auto& [name, type] : kKnown)
     if (name == precision && can(name, type)) return type;
-  if (precision != "int8" && std::none_of(std::begin(kKnown), std::end(kKnown),
-                                          [&](const auto& known) { return known.first == precision; }))
+  if (std::none_of(std::begin(kKnown), std::end(kKnown),
+                   [&](const auto& known) { return known.first == precision; }))
     fail(ErrorCode::invalid_argument, "precision must be auto, fp32, tf32, fp16, bf16 or int8, not '{}'",
          precision);
   std::string able = "auto";
   for (const auto& [name, type] : kKnown)
     if (can(name, type)) able += ", " + std::string(name);
-  fail(ErrorCode::unsupported, "precision '{}': device {} does not compute in it (use {})", precision,
-       to_string(backend.device()), able);
+  fail(ErrorCode::unsupported, "precision '{}': device {} {} (use {})", precision,
+       to_string(backend.device()), precision == "int8" ? backend.refuse_int8() : "does not compute in it",
+       able);
 }
 
 /// A model's config, and its weights.
@@ -107,6 +113,7 @@ Model::Model(ModelConfig config, const WeightSource& weights, const ModelOptions
   plan.dtype = activation_type(options.precision, *backend);
   plan.allow_tf32 = options.precision == "tf32";
   plan.tune = options.tune && backend->device().kind == DeviceKind::cuda;
+  if (options.separate_nodes) plan.fold_batch_norm = plan.fuse = plan.concat_in_place = false;
   random_weights_ = !config_.has_weights();
   const Shape nominal = nominal_input(config_.input);
   std::vector<std::string> kept = options.outputs;
@@ -119,6 +126,12 @@ Model::Model(ModelConfig config, const WeightSource& weights, const ModelOptions
     for (const Constant& constant : node.constants)
       if (!constant.name.starts_with("running_") && counted.insert(constant.tensor.name).second)
         parameters_ += constant.tensor.elements();
+  if (options.precision == "int8" && !can_quantise(graph))
+    fail(ErrorCode::unsupported,
+         "precision 'int8': {} has no 8-bit weights with ranges (`atrous quantize` makes a model that has)",
+         config_.file.string());
+  plan.int8 = options.precision == "int8" ||
+              (options.precision == "auto" && backend->refuse_int8().empty() && can_quantise(graph));
   const Shape output = infer_shapes(graph, nominal)[static_cast<std::size_t>(graph.outputs()[0])];
   if (output.c != config_.labels.size())
     fail(ErrorCode::bad_config, "{}: the network makes {} classes but its label set '{}' has {}",

@@ -19,6 +19,7 @@ struct ModelOptions {
   bool tune = true;  ///< on a GPU: implementations chosen by measuring, remembered in the user's cache
   std::optional<int> output_stride;  ///< 8, 16 or 32 in place of the config's
   bool random_weights = false;       ///< where the weights file is missing (bench, inspect)
+  bool separate_nodes = false;       ///< each node of the config a step with a value of its own
   /// Full paths of nodes whose values are kept: Executor::output(1 + i) is that of outputs[i]. What there is
   /// stands in ModelConfig::nodes.
   std::vector<std::string> outputs;

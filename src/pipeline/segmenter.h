@@ -52,6 +52,7 @@ class Segmenter {
   std::vector<SegmentResult> run(std::span<const ImageView> photos);
 
   const Model& model() const { return *model_; }
+  void set_observer(Executor::Observer observer) { executor_.set_observer(std::move(observer)); }
 
  private:
   void run_group(std::span<const ImageView> photos, std::span<SegmentResult> results);

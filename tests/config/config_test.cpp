@@ -306,7 +306,7 @@ TEST(Safetensors, RefusesHostileHeaders) {
   EXPECT_EQ(open_message(file_of(std::string(1000000, '['), 0)), "its header is not a safetensors header");
   EXPECT_EQ(open_message(file_of(R"({"a":3})", 0)), "tensor 'a' has no dtype, shape and data_offsets");
   EXPECT_EQ(open_message(file_of(R"({"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", 8)),
-            "tensor 'a' is of type I64; F32, F16 and BF16 can be read");
+            "tensor 'a' is of type I64; F32, F16, BF16 and I8 can be read");
   EXPECT_EQ(open_message(file_of(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}})", 8)),
             "tensor 'a' has a shape that is no list of sizes");
   EXPECT_EQ(open_message(file_of(

@@ -28,6 +28,7 @@ inline void write_element(DType dtype, double value, std::byte* to) {
       std::memcpy(to, &bits, sizeof bits);
       break;
     case DType::u8:
+    case DType::s8:
       *to = static_cast<std::byte>(as_id);
       break;
   }
@@ -52,6 +53,8 @@ inline double read_element(DType dtype, const std::byte* from) {
       return static_cast<double>(bfloat16_to_float(bits));
     case DType::u8:
       return static_cast<double>(*from);
+    case DType::s8:
+      return static_cast<double>(static_cast<std::int8_t>(*from));
   }
   return 0;
 }

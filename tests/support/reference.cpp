@@ -332,6 +332,7 @@ RefTensor compute(const TemplateMorphParams& p, Inputs in, const Constants& k, c
 }
 
 RefTensor compute(const IdentityParams&, Inputs in, const Constants&, const Shape&) { return in[0]; }
+RefTensor compute(const ConvertParams&, Inputs in, const Constants&, const Shape&) { return in[0]; }
 RefTensor compute(const InputParams&, Inputs in, const Constants&, const Shape&) { return in[0]; }
 RefTensor compute(const std::monostate&, Inputs, const Constants&, const Shape&) { return {}; }
 

@@ -15,6 +15,7 @@ using Run = std::function<int()>;
 void add_segment(CLI::App& app, Run& run);
 void add_refine(CLI::App& app, Run& run);
 void add_import(CLI::App& app, Run& run);
+void add_quantize(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);

@@ -29,23 +29,6 @@ struct Arguments {
   bool compare = false, json = false, quiet = false;
 };
 
-/// The ids' classes by the names of the ids and the label set's merge table.
-IdTable merge_table(const std::string& label_names, const LabelSet& set) {
-  IdTable table;
-  table.fill(kIgnore);
-  const std::vector<std::string> names = read_words(label_names);
-  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 255); ++i) {
-    const auto merged = std::find_if(set.merge.begin(), set.merge.end(),
-                                     [&](const auto& entry) { return entry.first == names[i]; });
-    const int id = merged != set.merge.end() ? merged->second : set.find(names[i]);
-    if (id < 0)
-      fail(ErrorCode::invalid_argument, "{}: label set '{}' has no class for '{}'", label_names, set.name,
-           names[i]);
-    table[i] = static_cast<std::uint8_t>(id);
-  }
-  return table;
-}
-
 /// One way to get predictions, and what it scored.
 struct Variant {
   std::string name;
@@ -133,21 +116,6 @@ LabelSet labels_of_masks(const std::string& given, const EvalPairs& pairs) {
   return load_model_config(find_model(""), search_folders()).labels;
 }
 
-/// The classes of the label maps' ids.
-IdTable id_table(const Arguments& arguments, const EvalPairs& pairs, const LabelSet& set) {
-  const auto& dataset = pairs.dataset;
-  if (dataset && dataset->classes) {
-    if (!arguments.label_names.empty())
-      fail(ErrorCode::invalid_argument,
-           "--label-names: the ids of {}'s label maps have their classes already", dataset->layout);
-    if (set.size() != *dataset->classes)
-      fail(ErrorCode::invalid_argument, "{} has {} classes, label set '{}' has {}", dataset->layout,
-           *dataset->classes, set.name, set.size());
-    return dataset->ids;
-  }
-  return arguments.label_names.empty() ? ids_as_they_are() : merge_table(arguments.label_names, set);
-}
-
 int evaluate(const Arguments& arguments) {
   const bool masks = arguments.model.model.empty() && !arguments.compare;
   if (!masks && !arguments.label_set.empty())
@@ -156,7 +124,7 @@ int evaluate(const Arguments& arguments) {
   const std::vector<EvalPair>& pairs = found.pairs;
   const auto model = masks ? nullptr : Model::open(arguments.model.model, arguments.model.options);
   const LabelSet set = masks ? labels_of_masks(arguments.label_set, found) : model->labels();
-  const IdTable table = id_table(arguments, found, set);
+  const IdTable table = id_table(arguments.label_names, found, set);
   std::vector<Variant> variants = make_variants(arguments, model, set.size());
   std::string csv = "file,variant,mean_iou,pixel_accuracy,mean_f1\n";
   Progress progress(pairs.size(), arguments.quiet);

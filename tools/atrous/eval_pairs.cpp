@@ -84,6 +84,23 @@ EvalPairs pair_dataset(const EvalFolders& folders, Dataset dataset) {
   return result;
 }
 
+/// The ids' classes by the names of the ids and the label set's merge table.
+IdTable merge_table(const std::string& label_names, const LabelSet& set) {
+  IdTable table;
+  table.fill(kIgnore);
+  const std::vector<std::string> names = read_words(label_names);
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 255); ++i) {
+    const auto merged = std::find_if(set.merge.begin(), set.merge.end(),
+                                     [&](const auto& entry) { return entry.first == names[i]; });
+    const int id = merged != set.merge.end() ? merged->second : set.find(names[i]);
+    if (id < 0)
+      fail(ErrorCode::invalid_argument, "{}: label set '{}' has no class for '{}'", label_names, set.name,
+           names[i]);
+    table[i] = static_cast<std::uint8_t>(id);
+  }
+  return table;
+}
+
 }  // namespace
 
 EvalPairs find_pairs(const EvalFolders& folders, bool masks) {
@@ -97,6 +114,20 @@ EvalPairs find_pairs(const EvalFolders& folders, bool masks) {
          "{}: the photos of a data set need a model (-m); masks come before it (eval MASKS {})",
          folders.predictions, folders.predictions);
   return dataset ? pair_dataset(folders, std::move(*dataset)) : pair_folders(folders);
+}
+
+IdTable id_table(const std::string& label_names, const EvalPairs& pairs, const LabelSet& set) {
+  const auto& dataset = pairs.dataset;
+  if (dataset && dataset->classes) {
+    if (!label_names.empty())
+      fail(ErrorCode::invalid_argument,
+           "--label-names: the ids of {}'s label maps have their classes already", dataset->layout);
+    if (set.size() != *dataset->classes)
+      fail(ErrorCode::invalid_argument, "{} has {} classes, label set '{}' has {}", dataset->layout,
+           *dataset->classes, set.name, set.size());
+    return dataset->ids;
+  }
+  return label_names.empty() ? ids_as_they_are() : merge_table(label_names, set);
 }
 
 }  // namespace atrous::cli

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/labels.h"
 #include "pipeline/dataset.h"
 
 namespace atrous::cli {
@@ -32,5 +33,9 @@ struct EvalPairs {
 /// file's name alone where the folders differ. Throws Error{not_found | invalid_argument} where there is none
 /// to compare.
 EvalPairs find_pairs(const EvalFolders& folders, bool masks);
+
+/// The class of each id of the label maps: what the data set says, else by the names of the ids (a file; "" =
+/// ids are classes) and the label set's merge table. Throws Error{invalid_argument | not_found}.
+IdTable id_table(const std::string& label_names, const EvalPairs& pairs, const LabelSet& set);
 
 }  // namespace atrous::cli

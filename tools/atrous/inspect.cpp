@@ -44,6 +44,7 @@ Json describe_plan(const Executor& executor, const Graph& graph) {
     steps.push_back({{"node", graph.node(step.node).name},
                      {"op", schema_of(graph.node(step.node).params).name},
                      {"shape", to_string(value.desc.shape)},
+                     {"type", to_string(value.desc.dtype)},
                      {"implementation", step.implementation},
                      {"detail", step.kernel->detail()},
                      {"refused", refused},
@@ -57,12 +58,13 @@ Json describe_plan(const Executor& executor, const Graph& graph) {
 }
 
 void print_plan(const Json& steps) {
-  std::cout << fmt::format("{:44} {:22} {:28} {:>9} {:>8} {:>8} {:>9}\n", "node", "shape", "implementation",
-                           "MFLOP", "MB", "ms", "GFLOP/s");
+  std::cout << fmt::format("{:44} {:22} {:4} {:28} {:>9} {:>8} {:>8} {:>9}\n", "node", "shape", "type",
+                           "implementation", "MFLOP", "MB", "ms", "GFLOP/s");
   for (const Json& s : steps) {
     const std::string detail = s["detail"].get<std::string>();
-    std::cout << fmt::format("{:44} {:22} {:28} {:9.1f} {:8.2f} {:8.3f} {:9.1f}\n",
+    std::cout << fmt::format("{:44} {:22} {:4} {:28} {:9.1f} {:8.2f} {:8.3f} {:9.1f}\n",
                              s["node"].get<std::string>(), s["shape"].get<std::string>(),
+                             s["type"].get<std::string>(),
                              s["implementation"].get<std::string>() + (detail.empty() ? "" : " " + detail),
                              s["flops"].get<double>() / 1e6, s["bytes"].get<double>() / 1e6,
                              s["ms"].get<double>(), s["gflops"].get<double>());

@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   add_segment(app, command);
   add_refine(app, command);
   add_import(app, command);
+  add_quantize(app, command);
   add_eval(app, command);
   add_inspect(app, command);
   add_bench(app, command);

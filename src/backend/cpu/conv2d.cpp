@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend/cpu/activate.h"
+#include "backend/cpu/conv2d_direct_int8.h"
 #include "backend/cpu/conv2d_implicit_gemm.h"
 #include "backend/cpu/conv2d_onednn.h"
 #include "backend/cpu/kernel_of.h"
@@ -78,7 +79,12 @@ std::shared_ptr<DeviceMemory> tap_major_weights(const NodeDesc& node, PrepareCon
   });
 }
 
+std::string refuse_8_bits(const NodeDesc& node) {
+  return node.inputs[0].is_quantised() ? "for f32 activations only" : "";
+}
+
 std::string refuse_depthwise(const NodeDesc& node) {
+  if (node.inputs[0].is_quantised()) return refuse_8_bits(node);
   const Conv2dParams p = resolved(node);
   return p.groups == node.inputs[0].shape.c && p.oc == p.groups
              ? ""
@@ -111,7 +117,8 @@ std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& con
 constexpr Implementation kConv[] = {{"implicit_gemm", refuse_implicit_gemm, prepare_implicit_gemm},
                                     {"onednn", refuse_conv2d_onednn, prepare_conv2d_onednn},
                                     {"depthwise_direct", refuse_depthwise, prepare_depthwise},
-                                    {"direct", accept_all, prepare_direct}};
+                                    {"direct", refuse_8_bits, prepare_direct},
+                                    {"direct_int8", refuse_direct_int8, prepare_direct_int8}};
 
 /// Calls Function, a convolution's refuse or prepare, with the dense layer as the convolution whose window is
 /// the whole input.

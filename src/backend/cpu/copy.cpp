@@ -5,21 +5,25 @@
 
 namespace atrous {
 
-void copy_pixels(const float* from, std::int64_t from_pitch, float* to, std::int64_t to_pitch,
-                 std::int64_t pixels, std::int64_t channels) {
-  const auto bytes = static_cast<std::size_t>(channels) * sizeof(float);
-  if (from_pitch == channels && to_pitch == channels) {
-    std::memcpy(to, from, bytes * static_cast<std::size_t>(pixels));
-    return;
-  }
-  for (std::int64_t i = 0; i < pixels; ++i) std::memcpy(to + i * to_pitch, from + i * from_pitch, bytes);
+void copy_pixels(const void* from, std::int64_t from_pitch, void* to, std::int64_t to_pitch,
+                 std::int64_t pixels, std::int64_t channels, DType dtype) {
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  const auto* source = static_cast<const std::byte*>(from);
+  auto* target = static_cast<std::byte*>(to);
+  const bool dense = from_pitch == channels && to_pitch == channels;
+  const std::int64_t runs = dense ? 1 : pixels, run = dense ? pixels * channels : channels;
+  for (std::int64_t i = 0; i < runs; ++i)
+    std::memcpy(target + i * to_pitch * size, source + i * from_pitch * size,
+                static_cast<std::size_t>(run * size));
 }
 
-void copy_tensor(const float* from, std::int64_t from_pitch, float* to, std::int64_t to_pitch,
-                 const Shape& shape) {
+void copy_tensor(const void* from, std::int64_t from_pitch, void* to, std::int64_t to_pitch,
+                 const Shape& shape, DType dtype) {
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
   parallel_for(shape.n * shape.h, [&](std::int64_t row) {
-    copy_pixels(from + row * shape.w * from_pitch, from_pitch, to + row * shape.w * to_pitch, to_pitch,
-                shape.w, shape.c);
+    copy_pixels(static_cast<const std::byte*>(from) + row * shape.w * from_pitch * size, from_pitch,
+                static_cast<std::byte*>(to) + row * shape.w * to_pitch * size, to_pitch, shape.w, shape.c,
+                dtype);
   });
 }
 
@@ -38,10 +42,12 @@ constexpr Implementation kCopy[] = {{"copy", accept_all, prepare_copy}};
 std::unique_ptr<Kernel> prepare_concat(const NodeDesc& node, PrepareContext&) {
   return kernel_of([inputs = std::vector<TensorDesc>(node.inputs.begin(), node.inputs.end()),
                     out = node.output](const KernelArgs& args) {
-    float* to = output_of(args);
-    for (std::size_t i = 0; i < inputs.size(); to += inputs[i++].shape.c)
+    auto* to = static_cast<std::byte*>(args.output);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (args.inputs[i] != nullptr)
-        copy_tensor(input_of(args, i), inputs[i].pitch, to, out.pitch, inputs[i].shape);
+        copy_tensor(args.inputs[i], inputs[i].pitch, to, out.pitch, inputs[i].shape, out.dtype);
+      to += static_cast<std::size_t>(inputs[i].shape.c) * size_of(out.dtype);
+    }
   });
 }
 

@@ -77,6 +77,9 @@ class CpuBackend : public Backend {
     static constexpr DType kTypes[] = {DType::f32};
     return kTypes;
   }
+  std::string refuse_int8() const override {
+    return has_int8_products() ? "" : "has no VNNI, without which sums of 8-bit products overflow";
+  }
   void set_threads(int threads) const override { set_team_size(threads); }
   int default_threads() const override { return available_cores(); }
 };

@@ -12,12 +12,12 @@ inline const float* input_of(const KernelArgs& args, std::size_t i = 0) {
 }
 inline float* output_of(const KernelArgs& args) { return static_cast<float*>(args.output); }
 
-/// One row of `pixels` pixels, `channels` each, between pitches (all in elements).
-void copy_pixels(const float* from, std::int64_t from_pitch, float* to, std::int64_t to_pitch,
-                 std::int64_t pixels, std::int64_t channels);
+/// One row of `pixels` pixels, `channels` each, between pitches (all in elements of `dtype`).
+void copy_pixels(const void* from, std::int64_t from_pitch, void* to, std::int64_t to_pitch,
+                 std::int64_t pixels, std::int64_t channels, DType dtype = DType::f32);
 
 /// Same, for all pixels of a tensor, in parallel.
-void copy_tensor(const float* from, std::int64_t from_pitch, float* to, std::int64_t to_pitch,
-                 const Shape& shape);
+void copy_tensor(const void* from, std::int64_t from_pitch, void* to, std::int64_t to_pitch,
+                 const Shape& shape, DType dtype = DType::f32);
 
 }  // namespace atrous

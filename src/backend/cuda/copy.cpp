@@ -74,6 +74,8 @@ constexpr Implementation kPad[] = {{"copy", refuse_large_tensors, prepare_pad}};
 /// The stream writes it; no step of a plan.
 std::span<const Implementation> cuda_input() { return {}; }
 std::span<const Implementation> cuda_identity() { return kIdentity; }
+/// None: no network on CUDA has 8 bits.
+std::span<const Implementation> cuda_convert() { return {}; }
 std::span<const Implementation> cuda_concat() { return kConcat; }
 std::span<const Implementation> cuda_slice() { return kSlice; }
 std::span<const Implementation> cuda_pad() { return kPad; }
