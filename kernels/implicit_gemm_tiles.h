@@ -31,6 +31,12 @@ using PyramidTensorCoreTiles =
              GemmTile<TensorCoreMath<T, 32, 32>, 128, 32, 4>>;
 using PyramidFmaTiles = TileList<GemmTile<FmaMath<64, 32>, 128, 64, 3>, GemmTile<FmaMath<32, 32>, 64, 64, 3>>;
 
+/// What a separable convolution chooses from, in the order of separable_variants().
+template <typename T>
+using SeparableTiles =
+    TileList<GemmTile<TensorCoreMath<T, 32, 32>, 64, 128, 4>, GemmTile<TensorCoreMath<T, 16, 32>, 64, 64, 4>,
+             GemmTile<TensorCoreMath<T, 16, 32>, 32, 64, 4>>;
+
 template <typename... Tiles>
 constexpr std::array<ImplicitGemmVariant, sizeof...(Tiles)> variants_of(TileList<Tiles...>) {
   return {ImplicitGemmVariant{Tiles::kM, Tiles::kN, Tiles::kGather, Tiles::kBlocks}...};

@@ -31,6 +31,8 @@ struct NodeDesc {
 
   /// The constant of that name; nullptr where the node has none.
   const Constant* constant(std::string_view name) const;
+  /// The constants "PART.NAME" of an operator made of several, as NAME.
+  std::vector<Constant> constants_of(std::string_view part) const;
 };
 
 /// Device memory; host() is its address where the host can reach it, else nullptr.

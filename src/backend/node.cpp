@@ -11,6 +11,17 @@ const Constant* NodeDesc::constant(std::string_view wanted) const {
   return nullptr;
 }
 
+std::vector<Constant> NodeDesc::constants_of(std::string_view part) const {
+  const std::string prefix = std::string(part) + ".";
+  std::vector<Constant> found;
+  for (const Constant& candidate : constants)
+    if (candidate.name.starts_with(prefix)) {
+      found.push_back(candidate);
+      found.back().name.erase(0, prefix.size());
+    }
+  return found;
+}
+
 std::shared_ptr<DeviceMemory> WeightCache::get_or_make(const std::string& key, const Make& make) {
   std::lock_guard lock(mutex_);
   if (const auto found = entries_.find(key); found != entries_.end()) return found->second;

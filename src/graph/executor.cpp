@@ -16,6 +16,9 @@ Graph optimise(const Graph& graph, const Shape& nominal, const Backend& backend,
   if (options.fold_batch_norm) result = fold_affine(result);
   if (options.fuse) result = fuse_epilogues(result, nominal);
   if (options.fuse && !backend.implementations(OpKind::pyramid).empty()) result = fuse_pyramids(result);
+  // in f32 no fused kernel competes, and the parts are tuned better one by one
+  if (options.fuse && options.dtype != DType::f32 && !backend.implementations(OpKind::separable).empty())
+    result = fuse_separables(result);
   if (options.int8) result = quantise_convolutions(result);
   return result;
 }

@@ -142,7 +142,7 @@ Graph fuse_epilogues(const Graph& graph, const Shape& nominal) {
 
 namespace {
 
-/// A convolution that can be a branch: of one value, at stride 1, ungrouped.
+/// A convolution that can be a branch, at stride 1 and ungrouped.
 const Conv2dParams* as_branch(const Node& node) {
   const auto* conv = std::get_if<Conv2dParams>(&node.params);
   return conv != nullptr && conv->groups == 1 && conv->sh == 1 && conv->sw == 1 ? conv : nullptr;
@@ -274,6 +274,49 @@ Graph fuse_pyramids(const Graph& graph) {
     fuse_sum(rewrite, i);
     if (rewrite.at(i).kind() == OpKind::concat) fuse_runs(rewrite, i);
   }
+  return std::move(rewrite).finish();
+}
+
+namespace {
+
+bool is_depthwise(const Node& node) {
+  const auto* conv = std::get_if<Conv2dParams>(&node.params);
+  if (conv == nullptr || conv->has_residual) return false;
+  const std::vector<std::int64_t>& dims = node.constants[0].tensor.dims;  // [oc, ic / groups, kh, kw]
+  return conv->groups == 0 ? conv->oc == 0 : conv->groups > 1 && conv->groups == dims[0] && dims[1] == 1;
+}
+
+void add_part(Node& separable, const Node& conv, std::string_view part) {
+  for (Constant constant : conv.constants) {
+    constant.name = fmt::format("{}.{}", part, constant.name);
+    separable.constants.push_back(std::move(constant));
+  }
+}
+
+/// Makes the 1x1 convolution i and the depthwise convolution that it alone reads one node.
+void fuse_separable(Rewrite& rewrite, int i) {
+  const Node& pointwise = rewrite.at(i);
+  const Conv2dParams* product = as_branch(pointwise);
+  if (product == nullptr || !is_pointwise(*product)) return;
+  const int before = pointwise.inputs[0];
+  if (!rewrite.read_once(before) || !is_depthwise(rewrite.at(before))) return;
+  const Node& depthwise = rewrite.at(before);
+  Node separable;
+  separable.name = pointwise.name;
+  separable.where = pointwise.where;
+  separable.inputs = pointwise.inputs;
+  separable.inputs[0] = depthwise.inputs[0];
+  separable.params = SeparableParams{std::get<Conv2dParams>(depthwise.params), *product};
+  add_part(separable, depthwise, "depthwise");
+  add_part(separable, pointwise, "pointwise");
+  rewrite.at(i) = std::move(separable);
+}
+
+}  // namespace
+
+Graph fuse_separables(const Graph& graph) {
+  Rewrite rewrite(graph);
+  for (int i = 1; i < graph.size(); ++i) fuse_separable(rewrite, i);
   return std::move(rewrite).finish();
 }
 

@@ -30,6 +30,11 @@ Graph fuse_epilogues(const Graph& graph, const Shape& nominal);
 /// implementation of pyramids; runs after fuse_epilogues().
 Graph fuse_pyramids(const Graph& graph);
 
+/// A depthwise convolution and the 1x1 convolution that alone reads it become one separable node. For
+/// backends with an implementation of it; runs after fuse_epilogues() and fuse_pyramids(), whose branches it
+/// leaves alone.
+Graph fuse_separables(const Graph& graph);
+
 /// Terms of a sum: 65536 * 255 * 128 fits 31 bits.
 inline constexpr std::int64_t kMostQuantisedTaps = 65536;
 

@@ -13,7 +13,7 @@ namespace atrous {
 /// What the compiler may do; everything is on unless a test or `bench` turns it off.
 struct PlanOptions {
   bool fold_batch_norm = true;
-  bool fuse = true;             ///< bias, activation and residual into convolutions, branches into pyramids
+  bool fuse = true;             ///< epilogues; pyramids and separable pairs of convolutions
   bool concat_in_place = true;  ///< producers write their slice of a concatenation
   bool reuse_memory = true;     ///< values whose lifetimes do not meet share the arena
   bool record = true;           ///< the steps as one recording where the device can replay one

@@ -51,6 +51,8 @@ std::string describe(const OpParams& params) {
       text += fmt::format(" o{}", branch.oc) + describe(OpParams(branch));
     return text;
   }
+  if (const auto* p = std::get_if<SeparableParams>(&params))
+    return describe(OpParams(p->depthwise)) + " " + describe(OpParams(p->pointwise));
   if (const auto* p = std::get_if<FullyConnectedParams>(&params))
     return fmt::format("b{}a{}", p->has_bias, static_cast<int>(p->activation.kind));
   if (const auto* p = std::get_if<ResizeParams>(&params))

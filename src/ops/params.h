@@ -67,6 +67,13 @@ struct PyramidParams {
   int pooled = -1;  ///< index into `branches`; -1: none
 };
 
+/// A depthwise convolution (one filter a channel, no residual) and a 1x1 convolution of its result,
+/// ungrouped, at stride 1 and without padding. Constants: "depthwise.NAME" and "pointwise.NAME" as
+/// Conv2dParams has them; the residual of `pointwise` is the last input. A pass makes it; no config names it.
+struct SeparableParams {
+  Conv2dParams depthwise, pointwise;
+};
+
 /// out = (in - running_mean) / sqrt(running_var + eps) * weight + bias; four constants of [c].
 struct BatchNormParams {
   float eps = 1e-5F;

@@ -97,6 +97,23 @@ TEST(GpuBench, PyramidsAreAlsoTimedBranchByBranch) {
   }
 }
 
+TEST(GpuBench, SeparablePairsAreCasesAndSoAreTheirParts) {
+  BenchNetwork pair{"pair", "operator", {{1, 9, 9, 8}}, {}, "p"};
+  const auto text = [](const char* value) { return Value::text(value); };
+  pair.nodes.push_back(
+      {"d", "conv2d", {"input"}, Value::map({{"kernel", text("3")}, {"groups", text("depthwise")}}), "d"});
+  pair.nodes.push_back({"p", "conv2d", {"d"}, Value::map({{"out", text("4")}}), "p"});
+  Collected collected;
+  std::vector<OperatorCase> cases;
+  collect(collected.suite->make_network(pair)->graph(), pair.inputs[0], "pair", cases);
+  std::vector<std::string> groups;
+  for (const OperatorCase& c : cases) groups.push_back(c.group);
+  ASSERT_EQ(groups, (std::vector<std::string>{"separable", "depthwise", "conv"}));
+  collected.suite->run_operator(cases[0]);
+  EXPECT_EQ(collected.all("case", "implementation"), (std::set<std::string>{"in_turn", "fused"}));
+  EXPECT_EQ(collected.lines.back()["problem"]["branches"].size(), 2U);
+}
+
 TEST(GpuBench, NetworksAndLabels) {
   BenchNetwork tiny{"tiny", "head", {{1, 9, 9, 3}}, {}, "c"};
   tiny.nodes.push_back({"c", "conv2d", {"input"}, Value::map({{"out", Value::text("4")}}), "c"});

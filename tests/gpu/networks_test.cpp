@@ -17,7 +17,8 @@
 namespace atrous::test {
 namespace {
 
-/// A DeepLab in small: residual and dilated blocks, a pyramid with image pooling, summed classifiers.
+/// A DeepLab in small: residual and dilated blocks, a pyramid with image pooling, a separable
+/// convolution, summed classifiers.
 constexpr const char* kDeepLab = R"([
   {"name": "stem", "op": "conv2d", "out": "16", "kernel": "3", "stride": "2"},
   {"name": "stem_bn", "op": "batch_norm"},
@@ -38,8 +39,10 @@ constexpr const char* kDeepLab = R"([
   {"name": "mean_conv", "op": "conv2d", "out": "8", "bias": "true"},
   {"name": "mean_wide", "op": "resize", "like": "true", "inputs": ["mean_conv", "body"]},
   {"name": "aspp", "op": "concat", "inputs": ["a0", "a1_relu", "a2", "mean_wide"]},
-  {"name": "s1", "op": "conv2d", "out": "5", "kernel": "3", "dilation": "2", "input": "aspp"},
-  {"name": "s2", "op": "conv2d", "out": "5", "kernel": "3", "dilation": "4", "input": "aspp"},
+  {"name": "mix", "op": "conv2d", "kernel": "3", "groups": "depthwise"},
+  {"name": "mixed", "op": "conv2d", "out": "16", "bias": "true"},
+  {"name": "s1", "op": "conv2d", "out": "5", "kernel": "3", "dilation": "2", "input": "mixed"},
+  {"name": "s2", "op": "conv2d", "out": "5", "kernel": "3", "dilation": "4", "input": "mixed"},
   {"name": "logits", "op": "add", "inputs": ["s1", "s2"]}])";
 
 constexpr Shape kInput{3, 37, 41, 3};

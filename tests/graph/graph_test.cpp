@@ -122,6 +122,46 @@ TEST(Passes, MakePyramidsOfNeighboursAndOfSums) {
   EXPECT_EQ(infer_shapes(fused, kInput).back(), infer_shapes(graph, kInput).back());
 }
 
+TEST(Passes, MakeOneNodeOfADepthwiseAndA1x1Convolution) {
+  const Graph graph = build(R"(
+- {name: stem, op: conv2d, out: 8}
+- {name: d1, op: conv2d, kernel: 5, stride: 2, groups: depthwise}
+- {name: d1_bn, op: batch_norm}
+- {name: d1_relu, op: relu6}
+- {name: p1, op: conv2d, out: 6, bias: true}
+- {name: d2, op: conv2d, out: 6, groups: 6, kernel: 3, dilation: 2}
+- {name: p2, op: conv2d, out: 6}
+- {name: sum, op: add, inputs: [p1, p2]}
+- {name: twice, op: conv2d, kernel: 3, groups: depthwise}
+- {name: p3, op: conv2d, out: 3, input: twice}
+- {name: d4, op: conv2d, out: 6, groups: 3, kernel: 3, input: twice}
+- {name: p4, op: conv2d, out: 3}
+- {name: d5, op: conv2d, kernel: 3, groups: depthwise, input: sum}
+- {name: wide, op: conv2d, out: 3, kernel: 3}
+- {name: d6, op: conv2d, kernel: 3, groups: depthwise, input: sum}
+- {name: strided, op: conv2d, out: 3, stride: 2}
+- {name: small, op: resize, like: true, inputs: [strided, wide]}
+- {name: out, op: concat, inputs: [p3, p4, wide, small]}
+)",
+                            kInput);
+  const Graph fused = fuse_separables(fuse_epilogues(fold_affine(graph), kInput));
+  std::vector<std::string> names;
+  for (const Node& node : fused.nodes())
+    if (node.kind() == OpKind::separable) names.push_back(node.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"p1", "p2"}))
+      << "'twice' has two readers, d4 is grouped, 'wide' is no 1x1 convolution, 'strided' skips pixels";
+  const Node& first = fused.node(2);
+  const auto& pair = std::get<SeparableParams>(first.params);
+  EXPECT_EQ(pair.depthwise.activation.kind, ActivationKind::relu6);
+  std::vector<std::string> constants;
+  for (const Constant& constant : first.constants) constants.push_back(constant.name);
+  EXPECT_EQ(constants, (std::vector<std::string>{"depthwise.weight", "depthwise.bias", "pointwise.weight",
+                                                 "pointwise.bias"}));
+  EXPECT_TRUE(std::get<SeparableParams>(fused.node(3).params).pointwise.has_residual);
+  EXPECT_EQ(fused.node(3).inputs.size(), 2U);
+  EXPECT_EQ(infer_shapes(fused, kInput).back(), infer_shapes(graph, kInput).back());
+}
+
 TEST(Passes, MakeImagePoolingABranch) {
   auto pyramids = [](const std::string& mean, const std::string& resize) {
     const Graph graph = build(R"(

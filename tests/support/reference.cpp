@@ -284,6 +284,13 @@ RefTensor compute(const PyramidParams& p, Inputs in, const Constants& k, const S
   return result;
 }
 
+RefTensor compute(const SeparableParams& p, Inputs in, const Constants& k, const Shape& out) {
+  const auto constants = k.begin() + (p.depthwise.has_bias ? 2 : 1);
+  std::vector<RefTensor> second(in.begin(), in.end());
+  second[0] = compute(p.depthwise, in, {k.begin(), constants}, {out.n, out.h, out.w, in[0].shape.c});
+  return compute(p.pointwise, second, {constants, k.end()}, out);
+}
+
 /// What a map's pixel gets of a mask [p.mh, p.mw] at m, pasted into this box.
 double pasted(const TemplateMorphParams& p, const double* m, const double* box, double y, double x) {
   auto position = [](double pixel, double extent, double centre, double side) {

@@ -37,6 +37,7 @@ inline double fp32_error(const OpParams& params) {
     set(OpKind::conv2d, kFunctions);
     set(OpKind::fully_connected, kFunctions);
     set(OpKind::pyramid, kFusedFunctions);
+    set(OpKind::separable, kFusedFunctions);
     set(OpKind::template_morph, kPositions);
     return errors;
   }();
@@ -58,14 +59,18 @@ inline double rounding_error(DType dtype) {
 
 /// The largest error allowed on an element that should be `wanted`: fp32 arithmetic over `terms` terms, then
 /// one rounding to the type of the output; of a sum of branches, one after each, of values that grow with the
-/// root of `terms`. `largest` is the largest magnitude in the output.
+/// root of `terms`; of a separable convolution, one of each term, as large as the depthwise sum, before.
+/// `largest` is the largest magnitude in the output.
 inline double tolerance(const OpParams& params, DType dtype, double terms, double largest, double wanted) {
   const double error = fp32_error(params);
   if (error == 0) return 0;
   const double computed = error * std::max(1.0, largest) * std::sqrt(terms);
+  constexpr double kDepthwiseSums = 6;  // of a few dozen products of the cases' inputs and weights
   double rounded = std::abs(wanted) + computed;
   if (const auto* pyramid = std::get_if<PyramidParams>(&params); pyramid && pyramid->sum)
     rounded += static_cast<double>(pyramid->branches.size() - 1) * std::max(largest, std::sqrt(terms));
+  if (std::holds_alternative<SeparableParams>(params))
+    rounded += std::max(largest, kDepthwiseSums * std::sqrt(terms));
   return computed + rounding_error(dtype) * rounded;
 }
 

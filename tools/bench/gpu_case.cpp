@@ -6,6 +6,7 @@
 
 #include "graph/builder.h"
 #include "ops/conv2d.h"
+#include "ops/separable.h"
 #include "ops/window.h"
 
 namespace atrous::bench {
@@ -35,6 +36,16 @@ std::string name_of(const PyramidParams& p, const Shape& in) {
   return name;
 }
 
+std::string name_of(const SeparableParams& p, const Shape& in) {
+  const Conv2dParams &first = p.depthwise, &second = p.pointwise;
+  std::string name = fmt::format("{} k{}", extent(in), first.kh);
+  if (first.sh > 1) name += fmt::format(" s{}", first.sh);
+  if (first.dh > 1) name += fmt::format(" d{}", first.dh);
+  name += fmt::format(" act{} oc{} act{}", static_cast<int>(first.activation.kind), second.oc,
+                      static_cast<int>(second.activation.kind));
+  return second.has_residual ? name + " residual" : name;
+}
+
 std::string name_of(const Pool2dParams& p, const Shape& in) {
   const char* kind = p.kind == PoolKind::max ? "max" : "average";
   if (p.global) return fmt::format("{} global {}", kind, extent(in));
@@ -48,6 +59,10 @@ OpParams resolved(const OpParams& params, const Shape& in) {
   if (auto* conv = std::get_if<Conv2dParams>(&result)) *conv = resolve_conv2d(*conv, in);
   if (auto* pyramid = std::get_if<PyramidParams>(&result))
     for (Conv2dParams& branch : pyramid->branches) branch = resolve_conv2d(branch, in);
+  if (auto* separable = std::get_if<SeparableParams>(&result)) {
+    separable->depthwise = resolve_conv2d(separable->depthwise, in);
+    separable->pointwise.padding = {};
+  }
   if (auto* pool = std::get_if<Pool2dParams>(&result))
     pool->padding =
         resolve_padding(pool->padding, in, pool->kh, pool->kw, pool->sh, pool->sw, pool->dh, pool->dw);
@@ -108,6 +123,11 @@ void collect(const Graph& graph, const Shape& input, const std::string& user,
       add(cases, {"pyramid", "pyramid " + name_of(*pyramid, inputs[0]), *pyramid, {inputs[0]}, {user}});
       for (const Conv2dParams& branch : pyramid->branches) add_conv(cases, branch, {inputs[0]}, user);
     }
+    if (const auto* separable = std::get_if<SeparableParams>(&params)) {
+      add(cases, {"separable", "separable " + name_of(*separable, inputs[0]), params, inputs, {user}});
+      add_conv(cases, separable->depthwise, {inputs[0]}, user);
+      add_conv(cases, separable->pointwise, pointwise_inputs(*separable, inputs), user);
+    }
     if (const auto* pool = std::get_if<Pool2dParams>(&params))
       add(cases, {"pool", "pool " + name_of(*pool, inputs[0]), *pool, inputs, {user}});
     if (const auto* resize = std::get_if<ResizeParams>(&params)) {
@@ -137,6 +157,8 @@ Json describe(const OperatorCase& c) {
     result["sum"] = pyramid->sum;
     for (const Conv2dParams& branch : pyramid->branches) result["branches"].push_back(describe_conv(branch));
   }
+  if (const auto* separable = std::get_if<SeparableParams>(&c.params))
+    result["branches"] = {describe_conv(separable->depthwise), describe_conv(separable->pointwise)};
   if (const auto* pool = std::get_if<Pool2dParams>(&c.params))
     result["pool"] = {{"max", pool->kind == PoolKind::max},
                       {"adaptive", pool->global || pool->bins_h > 0},

@@ -13,7 +13,7 @@ namespace atrous::bench {
 
 /// One operator on inputs of these shapes.
 struct OperatorCase {
-  std::string group;  ///< "conv", "depthwise", "pyramid", "pool", "resize", "ceiling"
+  std::string group;  ///< "conv", "depthwise", "separable", "pyramid", "pool", "resize", "ceiling"
   std::string name;   ///< "conv 1x65x65x2048 oc256 k3 d12 relu", unique
   OpParams params;
   std::vector<Shape> inputs;
@@ -23,8 +23,8 @@ struct OperatorCase {
 /// A network with random weights.
 Graph build(const BenchNetwork& network);
 
-/// Adds the convolutions (those of pyramids too), pyramids, poolings and resizes of an optimised graph for
-/// one input that are not in the list yet.
+/// Adds the convolutions (those of pyramids and separable ones too), pyramids, separable ones, poolings and
+/// resizes of an optimised graph for one input that are not in the list yet.
 void collect(const Graph& graph, const Shape& input, const std::string& user,
              std::vector<OperatorCase>& cases);
 

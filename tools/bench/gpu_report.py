@@ -13,7 +13,7 @@ import re
 import sys
 
 GROUPS = [("head", "ASPP heads"), ("network", "Whole networks"), ("pyramid", "Pyramids of convolutions of one map"),
-          ("depthwise", "Depthwise convolutions"), ("conv", "Convolutions"), ("pool", "Pooling"),
+          ("depthwise", "Depthwise convolutions"), ("separable", "Depthwise, then 1x1 convolutions"), ("conv", "Convolutions"), ("pool", "Pooling"),
           ("resize", "Resizing"), ("labels", "Scores to labels at the photo's size")]
 
 

@@ -224,7 +224,7 @@ void Suite::run(const std::vector<BenchNetwork>& networks) {
                 [&] { run_network(network, optimised, input); });
     }
   }
-  for (const char* group : {"pyramid", "depthwise", "conv", "pool", "resize"})
+  for (const char* group : {"pyramid", "depthwise", "separable", "conv", "pool", "resize"})
     for (const OperatorCase& c : cases)
       if (c.group == group) attempt(c.group, c.name, [&] { run_operator(c); });
   attempt("labels", "labels at 513x513", [&] { run_labels({1, 65, 65, 21}, 513, 513); });

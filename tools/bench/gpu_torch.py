@@ -122,6 +122,10 @@ def variants_of(problem, xs, dtype):
         each = lambda x: [convolve(x, w, b, branch) for (w, b), branch in zip(weights, branches)]
         join = (lambda ys: sum(ys[1:], ys[0])) if problem["sum"] else (lambda ys: torch.cat(ys, 1))
         yield "eager", lambda i: join(each(xs[i][0]))
+    elif op == "separable":
+        (first, then), weights = branches, [branch_weights(b, channels, dtype) for b in branches]
+        yield "eager", lambda i: convolve(convolve(xs[i][0], *weights[0], first), *weights[1], then,
+                                          xs[i][1] if then["residual"] else None)
     elif op == "pool2d":
         pool, out = problem["pool"], problem["output"]
         if pool["adaptive"]:

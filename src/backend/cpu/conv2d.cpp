@@ -137,6 +137,8 @@ constexpr Implementation kFullyConnected[] = {
 std::span<const Implementation> cpu_conv2d() { return kConv; }
 /// None: the branches stay convolutions, each as fast alone.
 std::span<const Implementation> cpu_pyramid() { return {}; }
+/// None: the two stay convolutions.
+std::span<const Implementation> cpu_separable() { return {}; }
 std::span<const Implementation> cpu_fully_connected() { return kFullyConnected; }
 
 }  // namespace atrous

@@ -5,20 +5,11 @@
 #include <array>
 
 #include "backend/cuda/cuda_backend.h"
-#include "core/error.h"
+#include "backend/cuda/prepare_first.h"
 #include "ops/conv2d.h"
-#include "ops/schema.h"
 
 namespace atrous {
 namespace {
-
-std::unique_ptr<Kernel> prepare_first(std::span<const Implementation> implementations, const NodeDesc& node,
-                                      PrepareContext& context) {
-  for (const Implementation& implementation : implementations)
-    if (implementation.refuse(node).empty()) return implementation.prepare(node, context);
-  fail(ErrorCode::internal, "no implementation of '{}' accepts a branch of a pyramid",
-       schema_of(node.params).name);
-}
 
 /// Image pooling in the steps that the pass made a branch of. `map` is the pyramid's input, `slice` the
 /// branch's channels of its output.
@@ -116,13 +107,8 @@ BranchNode::BranchNode(const NodeDesc& node, const cuda::PyramidProblem& problem
       name_(fmt::format("{}.{}", node.name, branch)),
       params_(problem.branches[static_cast<std::size_t>(branch)]),
       inputs_{problem.in},
-      output_(pyramid_branch(problem, branch).out) {
-  const std::string prefix = fmt::format("{}.", branch);
-  for (const Constant& constant : node.constants)
-    if (constant.name.starts_with(prefix)) {
-      constants_.push_back(constant);
-      constants_.back().name.erase(0, prefix.size());
-    }
+      output_(pyramid_branch(problem, branch).out),
+      constants_(node.constants_of(std::to_string(branch))) {
   if (!problem.sum || branch == 0) return;
   std::get<Conv2dParams>(params_).has_residual = true;
   inputs_.push_back(output_);
