@@ -82,18 +82,11 @@ class Expander {
       Fields fields(alone, "network '" + name + "'");
       const Value* input = fields.find("input");
       const Value& nodes = fields.require("nodes");
-      const Value* further = fields.find("inputs");
       const std::string output = fields.text("output", "");
       fields.finish();
       Scope scope{name + ".", name + ".", model.parameters, {{"input", model.inputs.at("input")}}};
-      auto resolve_in_model = [&](const Value& node) {
-        return resolve(substitute(node, model.parameters), definition, model);
-      };
-      if (input != nullptr) scope.inputs["input"] = resolve_in_model(*input);
-      if (further != nullptr && further->kind != Value::Kind::map)
-        complain(*further, "'inputs' of a network must map names to nodes");
-      for (std::size_t i = 0; further != nullptr && i < further->fields.size(); ++i)
-        scope.inputs[further->fields[i].first] = resolve_in_model(further->fields[i].second);
+      if (input != nullptr)
+        scope.inputs["input"] = resolve(substitute(*input, model.parameters), definition, model);
       values_[name] = expand_list(nodes, output, scope);
     }
   }

@@ -157,7 +157,7 @@ backbone:
   - {name: stem, op: conv2d, out: $width}
   - {name: body, block: b, repeat: 2, out: $width}
 left: {input: backbone, nodes: [{name: a, op: relu}, {name: b, block: b}], output: a}
-right: {input: backbone.stem, inputs: {other: backbone.body.0}, nodes: [{name: a, op: add, inputs: [input, other]}]}
+right: {input: backbone.stem, nodes: [{name: a, op: add, inputs: [input, input]}]}
 alone: [{name: a, op: relu}]
 )",
                                       R"(
@@ -171,7 +171,7 @@ alone: [{name: a, op: relu}]
                                              "left.a", "left.b.c", "right.a", "alone.a", "sum", "all"}));
   EXPECT_EQ(inputs["backbone.stem"], std::vector<std::string>{"input"});
   EXPECT_EQ(inputs["left.a"], std::vector<std::string>{"backbone.body.1.c"});
-  EXPECT_EQ(inputs["right.a"], (std::vector<std::string>{"backbone.stem", "backbone.body.0.c"}));
+  EXPECT_EQ(inputs["right.a"], (std::vector<std::string>{"backbone.stem", "backbone.stem"}));
   EXPECT_EQ(inputs["alone.a"], std::vector<std::string>{"input"});
   EXPECT_EQ(inputs["sum"], (std::vector<std::string>{"left.a", "right.a"}));
   EXPECT_EQ(inputs["all"], (std::vector<std::string>{"sum", "alone.a", "backbone.body.0.c", "input"}));
@@ -188,7 +188,7 @@ TEST(Networks, NameFileAndLineOfEveryMistake) {
   EXPECT_EQ(message("a: 3"), "m.yaml:1: must be a list of nodes");
   EXPECT_EQ(message("a: {input: input}"), "m.yaml:1: network 'a': 'nodes' is missing");
   EXPECT_EQ(message("a: {nodes: [{name: b, op: relu}], inputs: [x]}"),
-            "m.yaml:1: 'inputs' of a network must map names to nodes");
+            "m.yaml:1: network 'a': unknown key 'inputs' (did you mean 'input'?)");
   EXPECT_EQ(message("back: [{name: b, op: relu}]\nhead: {input: bakc, nodes: [{name: b, op: relu}]}"),
             "m.yaml:2: there is no node 'bakc' before this place (did you mean 'back'?)");
   EXPECT_EQ(message("a: {input: a, nodes: [{name: b, op: relu}]}"),
