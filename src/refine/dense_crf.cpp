@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "core/error.h"
 #include "core/outside.h"
@@ -75,6 +74,9 @@ void check(const ScoreMap& unary, const ImageView& image, const CrfParams& param
   if (unary.width != image.width || unary.height != image.height)
     fail(ErrorCode::invalid_argument, "crf: the scores are {}x{} but the image is {}x{}", unary.width,
          unary.height, image.width, image.height);
+  if (unary.classes < 1 || unary.classes > kMostLabels)
+    fail(ErrorCode::invalid_argument, "crf: {} classes, at most {} can be refined", unary.classes,
+         kMostLabels);
   const auto classes = static_cast<std::size_t>(unary.classes);
   if (!params.compatibility.empty() && params.compatibility.size() != classes * classes)
     fail(ErrorCode::invalid_argument, "crf: {} classes need {} compatibilities, not {}", classes,
@@ -87,13 +89,14 @@ void check(const ScoreMap& unary, const ImageView& image, const CrfParams& param
 
 ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params, CrfTimes* times) {
   check(unary, image, params);
+  if (params.iterations == 0) return softmax_of(unary, -1);
   CrfTimes ignored;
   CrfTimes& took = times != nullptr ? *times : ignored;
   Stopwatch watch;
   const std::vector<std::int32_t> order = tile_order(image.width, image.height);
   std::vector<LatticeFilter> filters = make_filters(image, order, params, unary.classes);
   took.build = watch.lap();
-  if (params.iterations == 0 || filters.empty()) return softmax_of(unary, -1);
+  if (filters.empty()) return softmax_of(unary, -1);
   MeanField mean_field(energy_rows(unary, order), static_cast<std::int64_t>(order.size()), unary.classes,
                        params.compatibility);
   took.update = watch.lap();

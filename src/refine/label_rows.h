@@ -9,6 +9,8 @@
 
 namespace atrous {
 
+inline constexpr int kMostLabels = 256;  ///< that a row can hold
+
 /// Rows of values, one a point or vertex: blocks x 8 labels in half (IEEE binary16) or single precision;
 /// whole blocks, so that no vector straddles two rows.
 class LabelRows {

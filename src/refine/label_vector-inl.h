@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "refine/label_rows.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace atrous::HWY_NAMESPACE {
 
@@ -36,7 +38,7 @@ inline void store(LabelVector v, std::uint16_t* to) {
 /// A row of n blocks in registers, or for n = 0 of any number in memory.
 template <int n>
 struct Row {
-  static constexpr int kMost = n > 0 ? n* kVectors : 256 / kLanes;
+  static constexpr int kMost = n > 0 ? n* kVectors : kMostLabels / kLanes;
   explicit Row(int blocks) : count(n > 0 ? kMost : blocks * kVectors) {}
 
   void clear() {

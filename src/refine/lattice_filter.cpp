@@ -20,7 +20,6 @@ namespace atrous::HWY_NAMESPACE {
 template <typename T>
 void splat(const Permutohedral& lattice, const ChangingRows& points, const Flags& dirty, T* change,
            std::int64_t begin, std::int64_t end) {
-  constexpr int kAhead = 12;  // the points of a vertex are far apart in memory
   const std::int64_t pitch = points.change.pitch();
   const std::uint16_t* from = points.change.halves();
   with_blocks(points.change.blocks(), [&](auto n) {
@@ -29,7 +28,8 @@ void splat(const Permutohedral& lattice, const ChangingRows& points, const Flags
       if (!dirty[v]) continue;
       sum.clear();
       for (const Permutohedral::Share& s : lattice.splats(v)) {
-        const std::uint16_t* soon = from + (&s)[kAhead].index * pitch;
+        const std::uint16_t* soon =
+            from + (&s)[Permutohedral::kReadAhead].index * pitch;  // far apart in memory
         hwy::Prefetch(soon), hwy::Prefetch(soon + pitch - 1);
         if (points.changed[s.index]) sum.add(from + s.index * pitch, s.weight);
       }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 namespace atrous {
 
 /// The first d <= 5 coordinates of a lattice vertex, 21 bits each, in two words; coordinates add and subtract
-/// word by word, as no field overflows while they stay within +-kLargest.
+/// word by word, as no field overflows while they stay within +-2^20.
 struct LatticeKey {
   static constexpr int kBits = 21;
-  static constexpr std::int32_t kLargest = (1 << (kBits - 1)) - 64;
 
   std::uint64_t low = 0, high = 0;
 

@@ -17,8 +17,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace atrous::HWY_NAMESPACE {
 
-constexpr int kMostLabels = 256;
-
 /// sum += the term's slice at a point
 template <int n, typename T>
 HWY_INLINE void add_slice(const Permutohedral& lattice, const T* values, std::int64_t pitch,

@@ -2,7 +2,6 @@
 #include "refine/permutohedral.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -14,7 +13,6 @@ namespace atrous {
 namespace {
 
 constexpr std::int64_t kChainBlock = 4096;  // vertices that a thread blurs at a time
-constexpr std::size_t kReadAhead = 16;      // entries that may be looked at past the last one
 
 }  // namespace
 

@@ -17,6 +17,8 @@ namespace atrous {
 class Permutohedral {
  public:
   static constexpr int kMostDimensions = 5;
+  static constexpr int kReadAhead =
+      12;  ///< entries behind a vertex's splats that may be read, for prefetching
 
   /// A share of a vertex in a point (slice), or of a point in a vertex (splat).
   struct Share {

@@ -204,7 +204,7 @@ TEST(DenseCrf, TakesTheSmallestImages) {
 /// Whole vectors, parts of them, more than fit the registers; values that half precision holds and that it
 /// does not.
 TEST(DenseCrf, AgreesWithExactMeanFieldForAnyNumberOfLabels) {
-  for (int classes : {2, 8, 9, 17, 32, 33, 255})
+  for (int classes : {2, 8, 9, 17, 32, 33, 256})
     for (Normalization normalization : {Normalization::symmetric, Normalization::none}) {
       Case c = random_case(12, 9, classes, 11);
       for (std::size_t i = 0; i < c.image.rgb.size(); ++i)
@@ -250,6 +250,8 @@ TEST(DenseCrf, RefusesWhatMakesNoSense) {
   Case c = random_case(5, 4, 2, 7);
   Case other = random_case(4, 5, 2, 7);
   EXPECT_THROW(dense_crf(c.unary, other.image.view(), parse_crf("")), Error);
+  const Case wide = random_case(5, 4, 257, 7);
+  EXPECT_THROW(dense_crf(wide.unary, wide.image.view(), parse_crf("")), Error);
   c.unary.values[3] = NAN;
   EXPECT_THROW(dense_crf(c.unary, c.image.view(), parse_crf("")), Error);
 }

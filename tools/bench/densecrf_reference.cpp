@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the dense CRF library of Kraehenbuehl and Koltun (its source is not part of this project) for compare_refinement:
+// Times the dense CRF library of Kraehenbuehl and Koltun (its source is not part of this project) for
+// compare_refinement:
 //   densecrf_reference CASE.bin RUNS OUT.bin
-// CASE.bin: int32 width, height, labels, iterations; float32 gaussian sxy, weight, bilateral sxy, srgb, weight; the RGB
-// pixels; energies [height, width, labels]. Prints milliseconds a run, lattices included, and writes Q like the energies.
+// CASE.bin: int32 width, height, labels, iterations; float32 gaussian sxy, weight, bilateral sxy, srgb,
+// weight; the RGB pixels; energies [height, width, labels]. Prints milliseconds a run, lattices included, and
+// writes Q like the energies.
 #include <densecrf.h>
 
 #include <chrono>
@@ -29,7 +31,9 @@ int main(int, char** arguments) {
     crf.addPairwiseBilateral(kernel[2], kernel[2], kernel[3], kernel[3], kernel[3], pixels.data(),
                              new PottsCompatibility(kernel[4]));
     q = crf.inference(iterations);
-    std::printf("%.2f\n", std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+    std::printf("%.2f\n",
+                std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
   }
-  std::ofstream(arguments[3], std::ios::binary).write(reinterpret_cast<char*>(q.data()), sizeof(float) * q.size());
+  std::ofstream(arguments[3], std::ios::binary)
+      .write(reinterpret_cast<char*>(q.data()), sizeof(float) * q.size());
 }
