@@ -23,6 +23,8 @@ struct Enclosed {
 };
 
 /// Adams, Baek and Davis 2010, section 3.1: onto the hyperplane of coordinate sum 0, round, mend the sum.
+/// Operation by operation as in Kraehenbuehl and Koltun's library: which vertices exist decides where blurs
+/// pass, and points on a border between simplices have it decided by the last bit.
 template <int D>
 inline void find_simplex(const std::array<Lanes<float>, D>& features, const std::array<float, D>& scale,
                          Enclosed<D>& out) {
@@ -39,8 +41,8 @@ inline void find_simplex(const std::array<Lanes<float>, D>& features, const std:
   Lanes<std::int32_t> excess{};
   for (int i = 0; i <= D; ++i)
     for (int l = 0; l < kLanes; ++l) {
-      const float whole = std::ceil(elevated[i][l] * (1 / kStep) - 0.5F);
-      out.rest[i][l] = elevated[i][l] * (1 / kStep) - whole;
+      const float whole = std::nearbyint(elevated[i][l] * (1 / kStep));
+      out.rest[i][l] = elevated[i][l] - whole * kStep;
       const auto steps = static_cast<std::int32_t>(whole);
       out.base[i][l] = steps * (D + 1);
       out.rank[i][l] = 0;
@@ -59,7 +61,7 @@ inline void find_simplex(const std::array<Lanes<float>, D>& features, const std:
       const std::int32_t wrap = rank < 0 ? 1 : rank > D ? -1 : 0;
       out.rank[i][l] = rank + wrap * (D + 1);
       out.base[i][l] += wrap * (D + 1);
-      out.rest[i][l] -= static_cast<float>(wrap);
+      out.rest[i][l] = (out.rest[i][l] - static_cast<float>(wrap) * kStep) * (1 / kStep);
     }
 }
 
@@ -85,10 +87,9 @@ inline void list_corners(const Enclosed<D>& e, int lane, LatticeKey* keys, float
 
 template <int D>
 ATROUS_VECTORISE void enclose(const float* features, std::int64_t count, LatticeKey* keys, float* weights) {
+  const auto deviation = static_cast<float>(std::sqrt(2.0 / 3.0) * (D + 1));
   std::array<float, D> scale;  // makes the blur's variance 1 along each feature
-  for (int i = 0; i < D; ++i)
-    scale[i] =
-        std::sqrt(2.0F / 3.0F) * static_cast<float>(D + 1) / std::sqrt(static_cast<float>((i + 1) * (i + 2)));
+  for (int i = 0; i < D; ++i) scale[i] = static_cast<float>(1 / std::sqrt((i + 1) * (i + 2)) * deviation);
   Enclosed<D> enclosed;
   for (std::int64_t start = 0; start < count; start += kLanes) {
     const int lanes = static_cast<int>(std::min<std::int64_t>(kLanes, count - start));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 #include <set>
@@ -62,6 +64,16 @@ TEST_P(Dimensions, ASimplexEnclosesItsPoint) {
       EXPECT_NEAR(mean[static_cast<std::size_t>(i)], elevated, 2e-3) << "point " << p << " coordinate " << i;
     }
   }
+}
+
+/// This point lies on a border of its simplex as the authors' library rounds: rounding otherwise gives a
+/// sliver of another vertex, which blurs then pass through.
+TEST(Enclose, RoundsAsTheAuthorsDo) {
+  const std::array<float, 5> features = {583 / 49.0F, 852 / 49.0F, 39 / 5.0F, 64 / 5.0F, 75 / 5.0F};
+  std::array<LatticeKey, 6> keys;
+  std::array<float, 6> weights;
+  enclose_points(features.data(), 5, 1, keys.data(), weights.data());
+  EXPECT_EQ(*std::min_element(weights.begin(), weights.end()), 0);
 }
 
 /// Every share of a point in a vertex is a share of the vertex in the point; a chain visits each of its
