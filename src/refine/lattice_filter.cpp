@@ -71,23 +71,25 @@ void blur(const std::int32_t* chain, const std::int32_t* end, T* change, int blo
 
 /// values += change at the dirty vertices of [begin, end)
 template <typename T>
-void absorb(const T* change, T* values, int blocks, float* travel, Flags& dirty, std::int64_t begin,
-            std::int64_t end) {
+void absorb(const T* change, T* values, int blocks, float* moved, float* travel, Flags& dirty,
+            std::int64_t begin, std::int64_t end) {
   const std::int64_t pitch = std::int64_t{8} * blocks;
   with_blocks(blocks, [&](auto n) {
     Row<n> row(blocks);
     for (std::int64_t v = begin; v < end; ++v) {
+      moved[v] = 0;
       if (!dirty[v]) continue;
       dirty.lower(v);
       LabelVector most = hn::Zero(LabelTag());
       row.load_from(values + v * pitch);
       for (int i = 0; i < row.vectors(); ++i) {
-        const LabelVector moved = load(change + v * pitch + i * kLanes);
-        row.at[i] = hn::Add(row.at[i], moved);
-        most = hn::Max(most, hn::Abs(moved));
+        const LabelVector step = load(change + v * pitch + i * kLanes);
+        row.at[i] = hn::Add(row.at[i], step);
+        most = hn::Max(most, hn::Abs(step));
       }
       row.store_to(values + v * pitch);
-      travel[v] += hn::GetLane(hn::MaxOfLanes(LabelTag(), most));
+      moved[v] = hn::GetLane(hn::MaxOfLanes(LabelTag(), most));
+      travel[v] += moved[v];
     }
   });
 }
@@ -99,12 +101,12 @@ void splat_rows(const Permutohedral& lattice, const ChangingRows& points, const 
 void blur_rows(const std::int32_t* chain, const std::int32_t* end, LabelRows& change, std::uint8_t* dirty) {
   change.visit([&](auto* rows) { blur(chain, end, rows, change.blocks(), dirty); });
 }
-void absorb_rows(const LabelRows& change, LabelRows& values, float* travel, Flags& dirty, std::int64_t begin,
-                 std::int64_t end) {
+void absorb_rows(const LabelRows& change, LabelRows& values, float* moved, float* travel, Flags& dirty,
+                 std::int64_t begin, std::int64_t end) {
   if (values.half())
-    absorb(change.halves(), values.halves(), values.blocks(), travel, dirty, begin, end);
+    absorb(change.halves(), values.halves(), values.blocks(), moved, travel, dirty, begin, end);
   else
-    absorb(change.singles(), values.singles(), values.blocks(), travel, dirty, begin, end);
+    absorb(change.singles(), values.singles(), values.blocks(), moved, travel, dirty, begin, end);
 }
 
 }  // namespace atrous::HWY_NAMESPACE
@@ -130,8 +132,15 @@ LatticeFilter::LatticeFilter(Permutohedral lattice, std::span<const float> befor
               lattice_.scale(before, after, weight * lattice_.blur_gain()) < kLargestHalf),
       change_(lattice_.vertices(), labels, values_.half()),
       dirty_(lattice_.vertices(), true),
+      reach_(static_cast<std::size_t>(lattice_.cells()), weight * lattice_.blur_gain()),
+      moved_(static_cast<std::size_t>(lattice_.vertices()), 0),
       travel_(static_cast<std::size_t>(lattice_.vertices()), 0) {
   values_.clear();
+  for (std::int64_t cell = 0; cell < lattice_.cells() && !after.empty(); ++cell) {
+    const auto points = after.subspan(static_cast<std::size_t>(cell * Permutohedral::kCell));
+    reach_[static_cast<std::size_t>(cell)] *= *std::max_element(
+        points.begin(), points.begin() + std::min<std::ptrdiff_t>(Permutohedral::kCell, std::ssize(points)));
+  }
 }
 
 void LatticeFilter::narrow(std::span<const int> kept) {
@@ -152,7 +161,7 @@ void LatticeFilter::follow(const ChangingRows& points) {
     });
   }
   parallel_blocks(lattice_.vertices(), [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(absorb_rows)(change_, values_, travel_.data(), dirty_, begin, end);
+    HWY_DYNAMIC_DISPATCH(absorb_rows)(change_, values_, moved_.data(), travel_.data(), dirty_, begin, end);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -62,6 +63,14 @@ class LatticeFilter {
     return sum;
   }
 
+  /// How far, at most, the value at any point of a cell (Permutohedral::kCell) moved with the last follow().
+  float stir(std::int64_t cell) const {
+    float most = 0;
+    for (std::int32_t v : lattice_.cell_vertices(cell))
+      most = std::max(most, moved_[static_cast<std::size_t>(v)]);
+    return most * reach_[static_cast<std::size_t>(cell)];
+  }
+
   /// To be called for every point whose value changed, before follow().
   void touch(std::int64_t point) {
     for (int r = 0; r < lattice_.corners(); ++r) dirty_.raise(lattice_.slices(point)[r].index);
@@ -76,7 +85,9 @@ class LatticeFilter {
   Permutohedral lattice_;
   LabelRows values_, change_;
   Flags dirty_;                ///< vertices that have a change
-  std::vector<float> travel_;  ///< a vertex: the sum of its changes, of the label that changed most each time
+  std::vector<float> reach_;   ///< a cell: the largest sum of a point's slice weights
+  std::vector<float> moved_;   ///< a vertex: its last change, of the label that changed most
+  std::vector<float> travel_;  ///< a vertex: the sum of moved_
 };
 
 }  // namespace atrous

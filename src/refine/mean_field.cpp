@@ -95,10 +95,10 @@ HWY_INLINE void gather(std::span<const LatticeFilter> filters, std::int64_t pitc
   }
 }
 
-/// Points [begin, end) of a step.
+/// Points [begin, end) of a step, which are of one cell.
 void update_points(std::span<LatticeFilter> filters, const LabelRows& energy,
                    std::span<const float> compatibility, int classes, float reach, std::int64_t begin,
-                   std::int64_t end, ChangingRows& q, float* limit) {
+                   std::int64_t end, float clock, ChangingRows& q, Alarm* alarms) {
   constexpr int kBatch = 16;  // the messages of one point do not wait for the softmax of another
   const std::int64_t pitch = energy.pitch();
   with_blocks(energy.blocks(), [&](auto n) {
@@ -110,10 +110,13 @@ void update_points(std::span<LatticeFilter> filters, const LabelRows& energy,
       int count = 0;
       for (; point < end && count < kBatch; ++point) {
         q.changed.lower(point);
+        Alarm& alarm = alarms[point];
+        if (clock < alarm.clock) continue;
         float travel = 0;
         for (const LatticeFilter& filter : filters) travel += filter.travel(point);
         points[count] = point, travelled[count] = travel;
-        if (travel >= limit[point]) ++count;
+        if (travel >= alarm.travel) ++count;
+        alarm.clock = clock + alarm.travel - travel;
       }
       for (int i = 0; i < count; ++i) {
         gather(filters, pitch, points[i], row);
@@ -126,7 +129,8 @@ void update_points(std::span<LatticeFilter> filters, const LabelRows& energy,
         const float rest = softmax(energy.halves() + at * pitch, row);
         // messages that move by up to t multiply `rest` by up to exp(2 t); ln(1 + x) >= 2 x / (2 + x)
         const float x = MeanField::kNegligible / std::max(rest, 1e-9F);
-        limit[at] = travelled[i] + reach * x / (2 + x);
+        const float patience = reach * x / (2 + x);
+        alarms[at] = {travelled[i] + patience, clock + patience};
         if (!replace(row, q.now.halves() + at * pitch, q.change.halves() + at * pitch)) continue;
         q.changed.raise(at);
         for (LatticeFilter& filter : filters) filter.touch(at);
@@ -204,7 +208,8 @@ MeanField::MeanField(LabelRows energy, std::int64_t points, int classes, std::sp
       classes_(classes),
       compatibility_(compatibility),
       q_(points, classes),
-      limit_(static_cast<std::size_t>(points), 0) {
+      alarms_(static_cast<std::size_t>(points)),
+      clocks_(static_cast<std::size_t>((points + Permutohedral::kCell - 1) / Permutohedral::kCell)) {
   labels_.resize(static_cast<std::size_t>(classes));
   std::iota(labels_.begin(), labels_.end(), 0);
   recompute({});
@@ -227,9 +232,13 @@ void MeanField::recompute(std::span<LatticeFilter> filters) {
       sum += std::abs(compatibility_[static_cast<std::size_t>(a * classes_ + b)]);
     largest = std::max(largest, sum);
   }
-  parallel_blocks(points_, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(static_cast<std::int64_t>(clocks_.size()), [&](std::int64_t cell) {
+    float& clock = clocks_[static_cast<std::size_t>(cell)];
+    for (const LatticeFilter& filter : filters) clock += filter.stir(cell);
+    const std::int64_t begin = cell * Permutohedral::kCell;
     HWY_DYNAMIC_DISPATCH(update_points)
-    (filters, energy_, compatibility_, classes_, 1 / largest, begin, end, q_, limit_.data());
+    (filters, energy_, compatibility_, classes_, 1 / largest, begin,
+     std::min(points_, begin + Permutohedral::kCell), clock, q_, alarms_.data());
   });
 }
 

@@ -13,6 +13,12 @@ namespace atrous {
 /// that those that matter are near 0 and exact to a thousandth; padded with infinity.
 LabelRows energy_rows(const ScoreMap& unary, std::span<const std::int32_t> order);
 
+/// When a point has to be computed again.
+struct Alarm {
+  float travel = 0;  ///< not before its messages have travelled so far (LatticeFilter::travel())
+  float clock = 0;   ///< which they have not before its cell's clock shows this
+};
+
 /// Mean field of a CRF's points, in changes: after a few iterations most points have made up their minds, and
 /// neither they nor what only they reach is computed again. A probability that would change by up to
 /// kNegligible stays as it is. Where all labels repel each other alike (no `compatibility`), a label that is
@@ -49,7 +55,8 @@ class MeanField {
   std::span<const float> compatibility_;
   ChangingRows q_;
   int steps_ = 0;
-  std::vector<float> limit_;  ///< a point: it needs no update before its messages have travelled so far
+  std::vector<Alarm> alarms_;  ///< of the points
+  std::vector<float> clocks_;  ///< a cell of points: the sum of LatticeFilter::stir()
 };
 
 }  // namespace atrous

@@ -2,6 +2,7 @@
 #include "refine/permutohedral.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -16,80 +17,61 @@ constexpr std::int64_t kChainBlock = 4096;  // vertices that a thread blurs at a
 
 }  // namespace
 
-/// Keys -> vertex numbers in order of first appearance; open addressing.
-class Permutohedral::VertexTable {
- public:
-  explicit VertexTable(std::int64_t expected) {
-    std::size_t capacity = 1024;
-    while (capacity < 2 * static_cast<std::size_t>(expected)) capacity *= 2;
-    slots_.assign(capacity, -1);
-  }
-
-  /// The vertex, or -1.
-  std::int32_t find(const LatticeKey& key) const { return slots_[slot_of(key)]; }
-
-  std::int32_t insert(const LatticeKey& key) {
-    std::int32_t& number = slots_[slot_of(key)];
-    if (number >= 0) return number;
-    const auto fresh = static_cast<std::int32_t>(keys_.size());
-    number = fresh;
-    keys_.push_back(key);
-    if (2 * keys_.size() > slots_.size()) grow();
-    return fresh;
-  }
-
-  const LatticeKey& key(std::int64_t number) const { return keys_[static_cast<std::size_t>(number)]; }
-  std::int64_t size() const { return static_cast<std::int64_t>(keys_.size()); }
-
- private:
-  std::size_t slot_of(const LatticeKey& key) const {
-    const std::uint64_t hash = (key.low * 0x9E3779B97F4A7C15ULL ^ key.high) * 0xD6E8FEB86659FD93ULL;
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t slot = (hash >> 32U) & mask;
-    while (slots_[slot] >= 0 && keys_[static_cast<std::size_t>(slots_[slot])] != key)
-      slot = (slot + 1) & mask;
-    return slot;
-  }
-
-  void grow() {
-    slots_.assign(slots_.size() * 2, -1);
-    for (std::size_t number = 0; number < keys_.size(); ++number)
-      slots_[slot_of(keys_[number])] = static_cast<std::int32_t>(number);
-  }
-
-  LargeVector<std::int32_t> slots_;
-  LargeVector<LatticeKey> keys_;
+/// The vertices around the points of a cell, numbered within it.
+struct Permutohedral::Cell {
+  LargeVector<LatticeKey> keys;
+  std::vector<std::uint32_t> splats;  ///< how many points of the cell a vertex has, then where they go
 };
 
 Permutohedral::Permutohedral(std::span<const float> features, int dimensions)
     : dimensions_(dimensions), points_(static_cast<std::int64_t>(features.size()) / dimensions) {
   if (const auto bad = find_outside(features, kLargestFeature))
     fail(ErrorCode::invalid_argument, "permutohedral lattice: a feature of {} is out of range", *bad);
-  VertexTable table(points_ / 2);
-  place_points(features, table);
+  std::vector<Cell> cells(static_cast<std::size_t>(this->cells()));
+  slices_.resize(static_cast<std::size_t>(points_ * corners()));
+  parallel_for(static_cast<std::int64_t>(cells.size()), [&](std::int64_t cell) {
+    place_points(features, cell, cells[static_cast<std::size_t>(cell)]);
+  });
+  const VertexTable table = merge(cells);
+  list_splats(cells);
   link(table);
-  list_splats(table.size());
 }
 
-/// Points are enclosed in parallel and their vertices numbered in order, a chunk at a time so that keys stay
-/// few.
-void Permutohedral::place_points(std::span<const float> features, VertexTable& table) {
-  constexpr std::int64_t kChunk = 1 << 14, kShare = 1 << 11;
-  const int d = dimensions_;
-  slices_.resize(static_cast<std::size_t>(points_ * corners()));
-  std::vector<LatticeKey> keys(static_cast<std::size_t>(std::min(kChunk, points_) * corners()));
-  std::vector<float> weights(keys.size());
-  for (std::int64_t chunk = 0; chunk < points_; chunk += kChunk) {
-    const std::int64_t count = std::min(kChunk, points_ - chunk);
-    parallel_for((count + kShare - 1) / kShare, [&](std::int64_t share) {
-      const std::int64_t begin = share * kShare;
-      enclose_points(features.data() + (chunk + begin) * d, d, std::min(kShare, count - begin),
-                     keys.data() + begin * corners(), weights.data() + begin * corners());
-    });
-    Share* slices = slices_.data() + chunk * corners();
-    for (std::int64_t i = 0; i < count * corners(); ++i)
-      slices[i] = {table.insert(keys[static_cast<std::size_t>(i)]), weights[static_cast<std::size_t>(i)]};
+void Permutohedral::place_points(std::span<const float> features, std::int64_t number, Cell& cell) {
+  constexpr std::int64_t kBatch = 64;
+  std::array<LatticeKey, kBatch*(kMostDimensions + 1)> keys;
+  std::array<float, keys.size()> weights;
+  VertexTable table(kCell);
+  const std::int64_t end = std::min(points_, (number + 1) * kCell);
+  for (std::int64_t begin = number * kCell; begin < end; begin += kBatch) {
+    const std::int64_t count = std::min(kBatch, end - begin);
+    enclose_points(features.data() + begin * dimensions_, dimensions_, count, keys.data(), weights.data());
+    Share* slices = slices_.data() + begin * corners();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count * corners()); ++i) {
+      const std::int32_t vertex = table.insert(keys[i]);
+      if (static_cast<std::size_t>(vertex) == cell.splats.size()) cell.splats.push_back(0);
+      ++cell.splats[static_cast<std::size_t>(vertex)];
+      slices[i] = {vertex, weights[i]};
+    }
   }
+  cell.keys = table.keys();
+}
+
+/// Numbers the vertices of all cells, in order of first appearance.
+VertexTable Permutohedral::merge(std::span<const Cell> cells) {
+  constexpr std::size_t kAhead = 8;
+  cell_first_ = {0};
+  for (const Cell& cell : cells)
+    cell_first_.push_back(cell_first_.back() + static_cast<std::int64_t>(cell.keys.size()));
+  cell_vertices_.resize(static_cast<std::size_t>(cell_first_.back()));
+  VertexTable table(cell_first_.back() / 2);
+  auto to = cell_vertices_.begin();
+  for (const Cell& cell : cells)
+    for (std::size_t v = 0; v < cell.keys.size(); ++v) {
+      if (v + kAhead < cell.keys.size()) table.prefetch(cell.keys[v + kAhead]);
+      *to++ = table.insert(cell.keys[v]);
+    }
+  return table;
 }
 
 /// The chains of every axis: from each vertex without a neighbour behind it, along those before it.
@@ -100,8 +82,11 @@ void Permutohedral::link(const VertexTable& table) {
     const auto count = static_cast<std::size_t>(table.size());
     std::vector<std::int32_t> next(count);
     std::vector<bool> follows(count);
+    constexpr std::size_t kAhead = 8;
+    const LargeVector<LatticeKey>& keys = table.keys();
     for (std::size_t v = 0; v < count; ++v) {
-      next[v] = table.find(table.key(static_cast<std::int64_t>(v)) + step);
+      if (v + kAhead < count) table.prefetch(keys[v + kAhead] + step);
+      next[v] = table.find(keys[v] + step);
       if (next[v] >= 0) follows[static_cast<std::size_t>(next[v])] = true;
     }
     auto& [vertices, blocks] = chains_[static_cast<std::size_t>(axis)];
@@ -119,19 +104,37 @@ void Permutohedral::link(const VertexTable& table) {
   });
 }
 
-/// Counting sort by vertex, so that each vertex gathers its points in a fixed order.
-void Permutohedral::list_splats(std::int64_t vertices) {
-  first_.assign(static_cast<std::size_t>(vertices + 1), 0);
-  for (const Share& s : slices_) ++first_[static_cast<std::size_t>(s.index) + 1];
+/// Counting sort by vertex, so that each vertex gathers its points in order; and slices are of vertices from
+/// now on, not of a cell's.
+void Permutohedral::list_splats(std::span<Cell> cells) {
+  const auto vertices = static_cast<std::size_t>(
+      cell_vertices_.empty() ? 0 : *std::max_element(cell_vertices_.begin(), cell_vertices_.end()) + 1);
+  first_.assign(vertices + 1, 0);
+  auto each = [&](const auto& f) {
+    auto vertex = cell_vertices_.begin();
+    for (Cell& cell : cells)
+      for (std::uint32_t& count : cell.splats) f(static_cast<std::size_t>(*vertex++), count);
+  };
+  each([&](std::size_t vertex, std::uint32_t count) { first_[vertex + 1] += count; });
   for (std::size_t v = 1; v < first_.size(); ++v) first_[v] += first_[v - 1];
   std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);
+  each([&](std::size_t vertex, std::uint32_t& count) {
+    next[vertex] += count;
+    count = next[vertex] - count;
+  });
   splats_.resize(slices_.size() + kReadAhead);
   std::fill_n(splats_.end() - kReadAhead, kReadAhead, Share{0, 0});
-  for (std::int64_t i = 0; i < points_; ++i)
-    for (int r = 0; r < corners(); ++r) {
-      const Share& s = slices(i)[r];
-      splats_[next[static_cast<std::size_t>(s.index)]++] = {static_cast<std::int32_t>(i), s.weight};
-    }
+  parallel_for(static_cast<std::int64_t>(cells.size()), [&](std::int64_t number) {
+    const std::span<const std::int32_t> vertices_here = cell_vertices(number);
+    std::vector<std::uint32_t>& to = cells[static_cast<std::size_t>(number)].splats;
+    for (std::int64_t i = number * kCell; i < std::min(points_, (number + 1) * kCell); ++i)
+      for (int r = 0; r < corners(); ++r) {
+        Share& slice = slices_[static_cast<std::size_t>(i * corners() + r)];
+        const auto vertex = static_cast<std::size_t>(slice.index);
+        splats_[to[vertex]++] = {static_cast<std::int32_t>(i), slice.weight};
+        slice.index = vertices_here[vertex];
+      }
+  });
 }
 
 std::vector<float> Permutohedral::filter_ones() const {

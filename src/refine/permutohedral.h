@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/large_vector.h"
+#include "refine/vertex_table.h"
 
 namespace atrous {
 
@@ -17,6 +18,7 @@ namespace atrous {
 class Permutohedral {
  public:
   static constexpr int kMostDimensions = 5;
+  static constexpr std::int64_t kCell = 1024;  ///< points that follow each other and share few vertices
   static constexpr int kReadAhead =
       12;  ///< entries behind a vertex's splats that may be read, for prefetching
 
@@ -47,6 +49,12 @@ class Permutohedral {
     const auto v = static_cast<std::size_t>(vertex);
     return {splats_.data() + first_[v], splats_.data() + first_[v + 1]};
   }
+  std::int64_t cells() const { return (points_ + kCell - 1) / kCell; }
+  /// The vertices that enclose points of a cell, each once.
+  std::span<const std::int32_t> cell_vertices(std::int64_t cell) const {
+    const auto c = static_cast<std::size_t>(cell);
+    return {cell_vertices_.data() + cell_first_[c], cell_vertices_.data() + cell_first_[c + 1]};
+  }
   const Chains& chains(int axis) const { return chains_[static_cast<std::size_t>(axis)]; }
 
   /// What a slice is multiplied by after the blurs of all axes.
@@ -61,13 +69,16 @@ class Permutohedral {
   float scale(std::span<const float> before, std::span<const float> after, float factor);
 
  private:
-  class VertexTable;
-  void place_points(std::span<const float> features, VertexTable& table);
+  struct Cell;
+  void place_points(std::span<const float> features, std::int64_t number, Cell& cell);
+  VertexTable merge(std::span<const Cell> cells);
+  void list_splats(std::span<Cell> cells);
   void link(const VertexTable& table);
-  void list_splats(std::int64_t vertices);
 
   int dimensions_;
   std::int64_t points_;
+  std::vector<std::int64_t> cell_first_;  ///< cells + 1: where a cell's vertices begin
+  std::vector<std::int32_t> cell_vertices_;
   LargeVector<Share> slices_;         ///< points x (d+1), barycentric weights
   std::vector<std::uint32_t> first_;  ///< vertices + 1: where a vertex's splats begin
   LargeVector<Share> splats_;         ///< grouped by vertex, points in order
