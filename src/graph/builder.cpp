@@ -9,26 +9,37 @@
 namespace atrous {
 namespace {
 
-/// Index of the first value that is NaN or infinite, or -1. f16 and bf16 are judged by their exponent bits
-/// alone.
-std::int64_t first_not_finite(const Constant& constant) {
-  const TensorRef& tensor = constant.tensor;
-  if (tensor.dtype == DType::s8) return -1;
-  if (tensor.dtype == DType::f32) {
-    for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-      float value = 0;
-      std::memcpy(&value, tensor.data.get() + i * 4, 4);
-      if (!std::isfinite(value)) return i;
-    }
-    return -1;
-  }
-  const std::uint16_t exponent = tensor.dtype == DType::f16 ? 0x7c00 : 0x7f80;
-  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-    std::uint16_t bits = 0;
-    std::memcpy(&bits, tensor.data.get() + i * 2, 2);
-    if ((bits & exponent) == exponent) return i;
+/// Index of the first of `count` values that is NaN or infinite, which its exponent's bits say, or -1.
+template <typename Bits>
+std::int64_t first_with_exponent(const std::byte* values, std::int64_t count, Bits exponent) {
+  constexpr std::int64_t kBlock = 4096;  // looked through without a branch a value
+  auto found = [&](std::int64_t i) {
+    Bits bits = 0;
+    std::memcpy(&bits, values + i * static_cast<std::int64_t>(sizeof bits), sizeof bits);
+    return (bits & exponent) == exponent;
+  };
+  for (std::int64_t begin = 0; begin < count; begin += kBlock) {
+    const std::int64_t end = std::min(begin + kBlock, count);
+    bool any = false;
+    for (std::int64_t i = begin; i < end; ++i) any |= found(i);
+    for (std::int64_t i = begin; any && i < end; ++i)
+      if (found(i)) return i;
   }
   return -1;
+}
+
+std::int64_t first_not_finite(const TensorRef& tensor) {
+  const std::byte* values = tensor.data.get();
+  switch (tensor.dtype) {
+    case DType::f32:
+      return first_with_exponent<std::uint32_t>(values, tensor.elements(), 0x7f800000);
+    case DType::f16:
+      return first_with_exponent<std::uint16_t>(values, tensor.elements(), 0x7c00);
+    case DType::bf16:
+      return first_with_exponent<std::uint16_t>(values, tensor.elements(), 0x7f80);
+    default:
+      return -1;
+  }
 }
 
 TensorRef find_tensor(const std::string& name, const std::vector<std::int64_t>& dims,
@@ -60,7 +71,7 @@ Constant find_constant(const ConstantSpec& spec, const std::string& prefix, cons
   const std::string name = prefix + "." + spec.name;
   Constant constant{spec.name, find_tensor(name, spec.dims, weights), {}};
   if (constant.tensor.dtype == DType::s8) constant.scale = find_scale(name, spec.dims[0], weights);
-  if (std::int64_t at = first_not_finite(constant); at >= 0)
+  if (std::int64_t at = first_not_finite(constant.tensor); at >= 0)
     fail(ErrorCode::bad_file, "tensor '{}' of {} holds NaN or infinity (element {})", name,
          weights.describe(), at);
   if (spec.non_negative) {

@@ -65,14 +65,14 @@ RefTensor compute(const Conv2dParams& p, Inputs in, const Constants& k, const Sh
   const std::int64_t left = leading(p.padding.same, p.padding.left, s.w, out.w, p.kw, p.sw, p.dw);
   return fill(out, [&](auto n, auto y, auto x, auto o) {
     double sum = p.has_bias ? k[1][static_cast<std::size_t>(o)] : 0;
-    for (std::int64_t i = 0; i < ic; ++i)
-      for (std::int64_t ky = 0; ky < p.kh; ++ky)
-        for (std::int64_t kx = 0; kx < p.kw; ++kx) {
-          const std::int64_t iy = y * p.sh - top + ky * p.dh, ix = x * p.sw - left + kx * p.dw;
-          if (iy < 0 || ix < 0 || iy >= s.h || ix >= s.w) continue;
-          sum += in[0].at(n, iy, ix, o / oc * ic + i) *
-                 k[0][static_cast<std::size_t>(((o * ic + i) * p.kh + ky) * p.kw + kx)];
-        }
+    for (std::int64_t ky = 0; ky < p.kh; ++ky)
+      for (std::int64_t kx = 0; kx < p.kw; ++kx) {
+        const std::int64_t iy = y * p.sh - top + ky * p.dh, ix = x * p.sw - left + kx * p.dw;
+        if (iy < 0 || ix < 0 || iy >= s.h || ix >= s.w) continue;
+        const double* pixel = &in[0].values[static_cast<std::size_t>(((n * s.h + iy) * s.w + ix) * s.c)];
+        const double* weights = &k[0][static_cast<std::size_t>((o * ic * p.kh + ky) * p.kw + kx)];
+        for (std::int64_t i = 0; i < ic; ++i) sum += pixel[o / oc * ic + i] * weights[i * p.kh * p.kw];
+      }
     if (p.has_residual) sum += in[1].at(n, y, x, o);
     return activate(p.activation, sum);
   });

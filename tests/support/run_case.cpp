@@ -34,14 +34,18 @@ constexpr Layout kLayouts[] = {{"dense", kDense, kDense, kDense},
 
 class CaseRunner {
  public:
-  CaseRunner(const OpCase& test_case, bool small_integers, const Backend& backend)
-      : case_(test_case), integers_(small_integers), backend_(backend), stream_(backend.make_stream()) {}
+  CaseRunner(const OpCase& test_case, bool small_integers, Layouts layouts, const Backend& backend)
+      : case_(test_case),
+        integers_(small_integers),
+        layouts_(layouts),
+        backend_(backend),
+        stream_(backend.make_stream()) {}
 
   void run() {
     for (DType dtype : backend_.activation_types())
       for (const Layout& layout : kLayouts) {
         if (case_.inputs.size() == 1 && layout.name == "odd other inputs") continue;
-        if (kSanitized && layout.name != "dense" && layout.name != "odd output") continue;
+        if (layouts_ == Layouts::two && layout.name != "dense" && layout.name != "odd output") continue;
         bool accepted = false;
         for (const Implementation& implementation : backend_.implementations(kind_of(case_.params)))
           accepted |= run_one(implementation, dtype, layout);
@@ -137,6 +141,7 @@ class CaseRunner {
 
   const OpCase& case_;
   const bool integers_;
+  const Layouts layouts_;
   const Backend& backend_;
   const std::unique_ptr<Stream> stream_;
   std::map<std::pair<Precision, bool>, Problem> problems_;
@@ -144,10 +149,10 @@ class CaseRunner {
 
 }  // namespace
 
-void expect_case(const OpCase& test_case, bool small_integers) {
+void expect_case(const OpCase& test_case, bool small_integers, Layouts layouts) {
   static const BackendUnderTest tested = backend_under_test();
   if (tested.backend == nullptr) GTEST_SKIP() << tested.why_none;
-  CaseRunner(test_case, small_integers, *tested.backend).run();
+  CaseRunner(test_case, small_integers, layouts, *tested.backend).run();
 }
 
 }  // namespace atrous::test

@@ -9,8 +9,12 @@
 
 namespace atrous::test {
 
+/// Where a case's tensors lie: in every way that is tested, or once where vectors can be loaded and once
+/// where they cannot.
+enum class Layouts { all, two };
+
 /// Sanitizers cost time, and an access out of bounds shows in any layout: in builds with them a case runs in
-/// one with packs and one without, and a second time only where that run has more threads.
+/// two, and a second time only where that run has more threads.
 #ifdef ATROUS_SANITIZED
 constexpr bool kSanitized = true;
 #else
@@ -32,6 +36,7 @@ struct OpCase {
 /// the workspace must survive; a second run, on the CPU with three threads instead of one, must agree bit by
 /// bit. Fails the running test with a message that names the element. With `small_integers` values are small
 /// integers and results exact. Skips the running test, saying why, where there is no such device.
-void expect_case(const OpCase& test_case, bool small_integers = false);
+void expect_case(const OpCase& test_case, bool small_integers = false,
+                 Layouts layouts = kSanitized ? Layouts::two : Layouts::all);
 
 }  // namespace atrous::test
