@@ -57,6 +57,12 @@ Normalization normalization_named(std::string_view text) {
        text);
 }
 
+CrfNodes nodes_named(std::string_view text) {
+  if (text == "pixels") return CrfNodes::pixels;
+  if (text == "superpixels") return CrfNodes::superpixels;
+  fail(ErrorCode::invalid_argument, "crf: its nodes are pixels or superpixels, not '{}'", text);
+}
+
 void set(CrfParams& params, std::string_view key, std::string_view value) {
   constexpr double kTiny = 1e-3, kHuge = 1e5;
   if (key == "iterations") {
@@ -77,10 +83,12 @@ void set(CrfParams& params, std::string_view key, std::string_view value) {
     params.bilateral[0].weight = number_in(key, value, 0, kHuge);
   } else if (key == "normalization") {
     params.normalization = normalization_named(value);
+  } else if (key == "on") {
+    params.on = nodes_named(value);
   } else {
     const std::string near =
         nearest_word(key, {"iterations", "gaussian_sxy", "gaussian_weight", "bilateral_sxy", "bilateral_srgb",
-                           "bilateral_weight", "normalization"});
+                           "bilateral_weight", "normalization", "on"});
     fail(ErrorCode::invalid_argument, "crf: unknown key '{}'{}", key,
          near.empty() ? "" : " (did you mean '" + near + "'?)");
   }

@@ -21,12 +21,16 @@ struct BilateralTerm {
   float sxy = 67, srgb = 3, weight = 4;
 };
 
+/// What a CRF's nodes are (dense_crf.h, superpixel_crf.h).
+enum class CrfNodes { pixels, superpixels };
+
 /// Fully connected CRF (Kraehenbuehl and Koltun 2011; DeepLab v2, equations 2 and 3).
 struct CrfParams {
   int iterations = 10;  ///< of mean field
   std::vector<GaussianTerm> gaussian;
   std::vector<BilateralTerm> bilateral;
   Normalization normalization = Normalization::symmetric;
+  CrfNodes on = CrfNodes::pixels;
   /// Penalty mu(a, b) of labels a and b on neighbours, classes x classes by rows; empty: Potts, mu = [a !=
   /// b].
   std::vector<float> compatibility;
@@ -37,7 +41,7 @@ std::vector<std::string> crf_preset_names();
 
 /// "PRESET", "KEY=VALUE,..." (on top of the default preset), "PRESET,KEY=VALUE,..." or "" (the default
 /// preset). Keys: iterations, gaussian_sxy, gaussian_weight, bilateral_sxy, bilateral_srgb, bilateral_weight,
-/// normalization. Throws Error{invalid_argument}.
+/// normalization, on. Throws Error{invalid_argument}.
 CrfParams parse_crf(std::string_view text);
 
 }  // namespace atrous

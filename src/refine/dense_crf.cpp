@@ -11,6 +11,7 @@
 #include "core/softmax.h"
 #include "core/stopwatch.h"
 #include "refine/mean_field.h"
+#include "refine/superpixel_crf.h"
 
 namespace atrous {
 namespace {
@@ -85,6 +86,13 @@ void check(const ScoreMap& unary, const ImageView& image, const CrfParams& param
     fail(ErrorCode::invalid_argument, "crf: a unary energy is not finite");
 }
 
+/// Superpixels of about kPixelsANode pixels, at most kMostNodes: their kernels are computed for every two.
+Superpixels make_nodes(const ImageView& image) {
+  constexpr std::int64_t kPixelsANode = 300, kMostNodes = 2000;
+  const std::int64_t pixels = std::int64_t{image.width} * image.height;
+  return slic(image, {static_cast<int>(std::clamp<std::int64_t>(pixels / kPixelsANode, 1, kMostNodes))});
+}
+
 }  // namespace
 
 ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params, CrfTimes* times) {
@@ -93,6 +101,11 @@ ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParam
   CrfTimes ignored;
   CrfTimes& took = times != nullptr ? *times : ignored;
   Stopwatch watch;
+  if (params.on == CrfNodes::superpixels) {
+    const Superpixels nodes = make_nodes(image);
+    took = {watch.lap(), 0, 0};
+    return superpixel_crf(unary, image, params, nodes, took);
+  }
   const std::vector<std::int32_t> order = tile_order(image.width, image.height);
   std::vector<LatticeFilter> filters = make_filters(image, order, params, unary.classes);
   took.build = watch.lap();

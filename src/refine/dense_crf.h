@@ -8,7 +8,7 @@ namespace atrous {
 
 /// Milliseconds of dense_crf().
 struct CrfTimes {
-  double build = 0;   ///< lattices and their normalisation
+  double build = 0;   ///< lattices and their normalisation; on superpixels: those and their kernels
   double filter = 0;  ///< splats and blurs of all iterations
   double update = 0;  ///< slices, softmax and noting changes of all iterations, and the result
 };
@@ -17,8 +17,8 @@ struct CrfTimes {
 ///   Q <- softmax(-U - sum_m w_m mu (K_m Q)),   for Potts mu the same as softmax(-U + sum_m w_m K_m Q),
 /// with K_m the normalised kernels over pixels, filtered by permutohedral lattices; a pixel's own term is
 /// kept, as in the authors' library. `times`, where given, is filled. `unary` holds U = -log p; the result
-/// holds Q. The image must have the scores' size, the values must be finite: Error{invalid_argument}. Runs on
-/// the caller's OpenMP team; the result does not depend on its size.
+/// holds Q. On superpixels: see superpixel_crf.h. The image must have the scores' size, the values must be
+/// finite: Error{invalid_argument}. Runs on the caller's OpenMP team; the result does not depend on its size.
 ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params,
                    CrfTimes* times = nullptr);
 

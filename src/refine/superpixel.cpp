@@ -8,32 +8,14 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "refine/slic.h"
+#include "refine/superpixel_runs.h"
 
 namespace atrous {
 namespace {
 
-/// Pixels [begin, end) of one row with one id, as long as can be.
-struct Run {
-  std::int64_t begin, end;
-  std::int32_t id;
-};
-
-/// In order; they cover the rows without gaps.
-std::vector<Run> find_runs(const std::vector<std::int32_t>& ids, int width) {
-  std::vector<Run> runs;
-  const auto pixels = static_cast<std::int64_t>(ids.size());
-  for (std::int64_t row = 0; row < pixels; row += width)
-    for (std::int64_t begin = row, end = row; begin < row + width; begin = end) {
-      const std::int32_t id = ids[static_cast<std::size_t>(begin)];
-      while (end < row + width && ids[static_cast<std::size_t>(end)] == id) ++end;
-      runs.push_back({begin, end, id});
-    }
-  return runs;
-}
-
 /// f(i, j, length) for every two runs j < i that touch, and along how many pixels: on one row or on two.
 template <typename F>
-void for_each_touching(const std::vector<Run>& runs, int width, const F& f) {
+void for_each_touching(const std::vector<PixelRun>& runs, int width, const F& f) {
   std::size_t above = 0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (runs[i].begin % width > 0) f(i, i - 1, std::int64_t{1});
@@ -45,7 +27,7 @@ void for_each_touching(const std::vector<Run>& runs, int width, const F& f) {
 }
 
 /// For each run the first run of its 4-connected component.
-std::vector<std::size_t> find_components(const std::vector<Run>& runs, int width) {
+std::vector<std::size_t> find_components(const std::vector<PixelRun>& runs, int width) {
   std::vector<std::size_t> first(runs.size());
   std::iota(first.begin(), first.end(), std::size_t{0});
   auto root = [&](std::size_t i) {
@@ -63,7 +45,7 @@ std::vector<std::size_t> find_components(const std::vector<Run>& runs, int width
 
 /// For each component (by its first run) that is smaller than `smallest` the one before it that it shares the
 /// longest border with; for others, and where there is none, itself.
-std::vector<std::size_t> find_hosts(const std::vector<Run>& runs, int width,
+std::vector<std::size_t> find_hosts(const std::vector<PixelRun>& runs, int width,
                                     const std::vector<std::size_t>& first, std::int64_t smallest) {
   std::vector<std::int64_t> sizes(runs.size(), 0);
   for (std::size_t i = 0; i < runs.size(); ++i) sizes[first[i]] += runs[i].end - runs[i].begin;
@@ -97,7 +79,7 @@ std::vector<std::size_t> find_hosts(const std::vector<Run>& runs, int width,
 /// Renumbers connected components; those smaller than `smallest` join another.
 Superpixels enforce_connectivity(std::vector<std::int32_t> ids, int width, int height,
                                  std::int64_t smallest) {
-  const std::vector<Run> runs = find_runs(ids, width);
+  const std::vector<PixelRun> runs = find_runs(ids, width);
   const std::vector<std::size_t> first = find_components(runs, width);
   const std::vector<std::size_t> hosts = find_hosts(runs, width, first, smallest);
   std::vector<std::int32_t> renumbered(runs.size());
@@ -111,13 +93,13 @@ Superpixels enforce_connectivity(std::vector<std::int32_t> ids, int width, int h
 }
 
 /// Every pixel of the runs gets the mean of their scores.
-ATROUS_VECTORISE void take_mean(float* scores, std::int64_t classes, std::span<const Run> runs) {
+ATROUS_VECTORISE void take_mean(float* scores, std::int64_t classes, std::span<const PixelRun> runs) {
   std::vector<double> sums(static_cast<std::size_t>(classes), 0);
   std::vector<float> of_run(static_cast<std::size_t>(classes));
   float* mean = of_run.data();
   double* sum = sums.data();
   std::int64_t pixels = 0;
-  for (const Run& run : runs) {
+  for (const PixelRun& run : runs) {
     std::fill(of_run.begin(), of_run.end(), 0.0F);
     for (std::int64_t i = run.begin; i < run.end; ++i)
 #pragma omp simd
@@ -127,7 +109,7 @@ ATROUS_VECTORISE void take_mean(float* scores, std::int64_t classes, std::span<c
   }
   for (std::int64_t c = 0; c < classes; ++c)
     mean[c] = static_cast<float>(sum[c] / static_cast<double>(pixels));
-  for (const Run& run : runs)
+  for (const PixelRun& run : runs)
     for (std::int64_t i = run.begin; i < run.end; ++i)
 #pragma omp simd
       for (std::int64_t c = 0; c < classes; ++c) scores[i * classes + c] = mean[c];
@@ -150,17 +132,8 @@ ScoreMap smooth_over_superpixels(ScoreMap scores, const Superpixels& s) {
   if (scores.width != s.width || scores.height != s.height)
     fail(ErrorCode::invalid_argument, "superpixels: {}x{} scores on a {}x{} partition", scores.width,
          scores.height, s.width, s.height);
-  const std::vector<Run> runs = find_runs(s.ids, s.width);
-  std::vector<std::size_t> ends(static_cast<std::size_t>(s.count) + 1, 0);  // of each id's runs, sorted by id
-  for (const Run& run : runs) ++ends[static_cast<std::size_t>(run.id) + 1];
-  std::partial_sum(ends.begin(), ends.end(), ends.begin());
-  std::vector<Run> sorted(runs.size());
-  for (const Run& run : runs) sorted[ends[static_cast<std::size_t>(run.id)]++] = run;
-  parallel_for(s.count, [&](std::int64_t id) {
-    const std::size_t begin = id > 0 ? ends[static_cast<std::size_t>(id) - 1] : 0;
-    take_mean(scores.values.data(), scores.classes,
-              std::span(sorted).subspan(begin, ends[static_cast<std::size_t>(id)] - begin));
-  });
+  const RunsOfSuperpixels runs(s);
+  parallel_for(s.count, [&](std::int64_t id) { take_mean(scores.values.data(), scores.classes, runs[id]); });
   return scores;
 }
 

@@ -338,6 +338,12 @@ class Cli(Program):
             self.run_atrous("refine", "i.png", f"{kind[0]}.npy", "-o", f"{kind}.png", "--scores", kind, "--crf")
             other, _ = read_mask((self.folder / f"{kind}.png").read_bytes())
             self.assertGreater((other == ids).mean(), 0.999, kind)
+        self.run_atrous("refine", "i.png", "p.npy", "-o", "s.png", "--crf-on", "superpixels", "--save", "mask,probs")
+        on_superpixels, _ = read_mask((self.folder / "s.png").read_bytes())
+        self.assertGreater((on_superpixels == inside).mean(), 0.98)
+        self.assertFalse((np.load(self.folder / "s.probs.npy") == np.load(self.folder / "p.probs.npy")).all())
+        self.assert_refused("refine", "i.png", "p.npy", "-o", "x.png", "--crf=off", "--crf-on", "superpixels",
+                            naming="the CRF is off")
         self.assert_refused("refine", "i.png", "l.npy", "-o", "x.png", naming="l.npy")
         np.save(self.folder / "small.npy", np.full((2, 5, 5), 0.5, np.float32))
         self.assert_refused("refine", "i.png", "small.npy", "-o", "x.png", naming="small.npy")

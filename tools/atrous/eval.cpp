@@ -49,7 +49,7 @@ std::vector<Variant> make_variants(const Arguments& arguments, const std::shared
     variants.push_back({"model", Segmenter(model, options), Confusion(classes)});
     return variants;
   }
-  const std::string crf = options.crf.value_or("");
+  const std::string crf = options.crf.value_or(std::string(kDefaultCrf));
   const int superpixels = options.superpixels.value_or(kDefaultSuperpixels);
   auto add = [&](const std::string& name, const std::string& variant_crf, int variant_superpixels) {
     options.crf = variant_crf, options.superpixels = variant_superpixels;
@@ -57,6 +57,7 @@ std::vector<Variant> make_variants(const Arguments& arguments, const std::shared
   };
   add("network", "off", 0);
   add("+crf", crf, 0);
+  if (crf != "off") add("+crf on superpixels", crf + ",on=superpixels", 0);
   add("+superpixels", "off", superpixels);
   add("+crf+superpixels", crf, superpixels);
   return variants;

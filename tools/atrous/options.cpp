@@ -27,6 +27,7 @@ void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
 
 void SegmentArguments::add_to(CLI::App& command) {
   command.add_option("--crf", crf, "dense CRF: --crf, --crf=PRESET, --crf=KEY=VALUE,... or --crf=off");
+  add_crf_on(command, crf_on);
   command.add_option("--superpixels", superpixels,
                      "superpixel smoothing: --superpixels, --superpixels=N or --superpixels=off");
   command.add_option("--scales", scales, "multi-scale inference, e.g. 0.5,0.75,1");
@@ -37,8 +38,8 @@ SegmentOptions SegmentArguments::parse(int threads) const {
   SegmentOptions options;
   options.threads = threads;
   options.flip = flip;
-  if (!crf.empty()) options.crf = crf == "default" ? "" : crf;
-  if (!crf.empty() && crf != "off" && crf != "default") parse_crf(crf);
+  if (const std::string text = crf_text(crf, crf_on); !text.empty()) options.crf = text;
+  if (options.crf && *options.crf != "off") parse_crf(*options.crf);
   if (!superpixels.empty()) options.superpixels = parse_superpixels(superpixels);
   if (!scales.empty()) {
     options.scales.clear();
@@ -49,6 +50,18 @@ SegmentOptions SegmentArguments::parse(int threads) const {
     }
   }
   return options;
+}
+
+void add_crf_on(CLI::App& command, std::string& crf_on) {
+  command.add_option("--crf-on", crf_on, "the CRF's nodes: pixels, or superpixels, which is faster")
+      ->check(CLI::IsMember({"pixels", "superpixels"}));
+}
+
+std::string crf_text(const std::string& crf, const std::string& crf_on) {
+  std::string text = crf == "default" || (crf.empty() && !crf_on.empty()) ? std::string(kDefaultCrf) : crf;
+  if (crf_on.empty()) return text;
+  if (text == "off") fail(ErrorCode::invalid_argument, "--crf-on {}: the CRF is off", crf_on);
+  return text + ",on=" + crf_on;
 }
 
 int parse_superpixels(const std::string& text) {

@@ -21,12 +21,18 @@ struct ModelArguments {
 
 /// How to segment, for `segment` and `eval`.
 struct SegmentArguments {
-  std::string crf, superpixels, scales;  ///< as given; "" = not given
+  std::string crf, crf_on, superpixels, scales;  ///< as given; "" = not given
   bool flip = false;
 
   void add_to(CLI::App& command);
   SegmentOptions parse(int threads) const;
 };
+
+void add_crf_on(CLI::App& command, std::string& crf_on);
+/// --crf and --crf-on, as given, as parse_crf takes them: "" where neither is, "off", or
+/// "PRESET,KEY=VALUE,..." (a bare --crf: the default preset's name). Throws Error where the CRF is both off
+/// and on something.
+std::string crf_text(const std::string& crf, const std::string& crf_on);
 
 /// Superpixels where --superpixels has no number.
 inline constexpr int kDefaultSuperpixels = 600;

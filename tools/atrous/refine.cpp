@@ -17,7 +17,7 @@ namespace atrous::cli {
 namespace {
 
 struct Arguments {
-  std::string image, scores, mask, kind = "probs", crf, superpixels, save = "mask", labels = "voc";
+  std::string image, scores, mask, kind = "probs", crf, crf_on, superpixels, save = "mask", labels = "voc";
 };
 
 /// The scores as energies -log p.
@@ -44,8 +44,9 @@ LabelSet find_labels(const std::string& name, int classes) {
 int refine(const Arguments& arguments) {
   const SaveOptions save = parse_save(arguments.save);
   if (save.overlay || save.color) fail(ErrorCode::invalid_argument, "--save: refine writes mask and probs");
-  const bool crf = arguments.crf != "off" && (!arguments.crf.empty() || arguments.superpixels.empty());
-  const CrfParams params = parse_crf(arguments.crf == "default" || !crf ? "" : arguments.crf);
+  const std::string text = crf_text(arguments.crf, arguments.crf_on);
+  const bool crf = text != "off" && (!text.empty() || arguments.superpixels.empty());
+  const CrfParams params = parse_crf(crf ? text : "");
   const int superpixels = arguments.superpixels.empty() ? 0 : parse_superpixels(arguments.superpixels);
   const Image image = load_image(arguments.image);
   ScoreMap scores = load_npy(arguments.scores);
@@ -84,6 +85,7 @@ void add_refine(CLI::App& app, Run& run) {
   command->add_option(
       "--crf", arguments->crf,
       "--crf=PRESET, --crf=KEY=VALUE,... or --crf=off; on unless only --superpixels is given");
+  add_crf_on(*command, arguments->crf_on);
   command->add_option("--superpixels", arguments->superpixels,
                       "smooth over about N superpixels after the CRF");
   command->add_option("--save", arguments->save, "mask, probs; comma separated")->capture_default_str();
