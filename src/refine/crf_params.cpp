@@ -83,12 +83,16 @@ void set(CrfParams& params, std::string_view key, std::string_view value) {
     params.bilateral[0].weight = number_in(key, value, 0, kHuge);
   } else if (key == "normalization") {
     params.normalization = normalization_named(value);
+  } else if (key == "stop") {
+    params.stop = number_in(key, value, 0, 1);
+  } else if (key == "prune") {
+    params.prune = number_in(key, value, 0, 1);
   } else if (key == "on") {
     params.on = nodes_named(value);
   } else {
     const std::string near =
         nearest_word(key, {"iterations", "gaussian_sxy", "gaussian_weight", "bilateral_sxy", "bilateral_srgb",
-                           "bilateral_weight", "normalization", "on"});
+                           "bilateral_weight", "normalization", "on", "stop", "prune"});
     fail(ErrorCode::invalid_argument, "crf: unknown key '{}'{}", key,
          near.empty() ? "" : " (did you mean '" + near + "'?)");
   }

@@ -31,6 +31,10 @@ struct CrfParams {
   std::vector<BilateralTerm> bilateral;
   Normalization normalization = Normalization::symmetric;
   CrfNodes on = CrfNodes::pixels;
+  /// Accuracy for speed; the defaults are below what half precision shows. A pixel whose probabilities would
+  /// change by at most `stop` keeps them, and is not computed again before its messages could change them by
+  /// more. A label whose probability is nowhere above `prune` is left out.
+  float stop = 1.0F / 16384, prune = 1.0F / 4096;
   /// Penalty mu(a, b) of labels a and b on neighbours, classes x classes by rows; empty: Potts, mu = [a !=
   /// b].
   std::vector<float> compatibility;
@@ -41,7 +45,7 @@ std::vector<std::string> crf_preset_names();
 
 /// "PRESET", "KEY=VALUE,..." (on top of the default preset), "PRESET,KEY=VALUE,..." or "" (the default
 /// preset). Keys: iterations, gaussian_sxy, gaussian_weight, bilateral_sxy, bilateral_srgb, bilateral_weight,
-/// normalization, on. Throws Error{invalid_argument}.
+/// normalization, on, stop, prune. Throws Error{invalid_argument}.
 CrfParams parse_crf(std::string_view text);
 
 }  // namespace atrous

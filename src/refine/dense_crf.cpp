@@ -111,7 +111,7 @@ ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParam
   took.build = watch.lap();
   if (filters.empty()) return softmax_of(unary, -1);
   MeanField mean_field(energy_rows(unary, order), static_cast<std::int64_t>(order.size()), unary.classes,
-                       params.compatibility);
+                       params);
   took.update = watch.lap();
   took.filter = 0;
   for (int iteration = 0; iteration < params.iterations; ++iteration) {

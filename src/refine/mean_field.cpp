@@ -66,14 +66,14 @@ HWY_INLINE float softmax(const std::uint16_t* energy, Row<n>& row) {
   return (hn::GetLane(sum) - 1) * hn::GetLane(share);
 }
 
-/// Takes over a point's new values where they differ, and says whether they do.
+/// Takes over a point's new values where they differ by more than `stop`, and says whether they do.
 template <int n>
-HWY_INLINE bool replace(const Row<n>& fresh, std::uint16_t* now, std::uint16_t* change) {
+HWY_INLINE bool replace(const Row<n>& fresh, float stop, std::uint16_t* now, std::uint16_t* change) {
   const LabelTag tag;
   LabelVector most = hn::Zero(tag);
   for (int i = 0; i < fresh.vectors(); ++i)
     most = hn::Max(most, hn::Abs(hn::Sub(fresh.at[i], load(now + i * kLanes))));
-  if (hn::GetLane(hn::MaxOfLanes(tag, most)) <= MeanField::kNegligible) return false;
+  if (hn::GetLane(hn::MaxOfLanes(tag, most)) <= stop) return false;
   for (int i = 0; i < fresh.vectors(); ++i) {
     const LabelVector old = load(now + i * kLanes);
     store(fresh.at[i], now + i * kLanes);
@@ -96,9 +96,10 @@ HWY_INLINE void gather(std::span<const LatticeFilter> filters, std::int64_t pitc
 }
 
 /// Points [begin, end) of a step, which are of one cell.
-void update_points(std::span<LatticeFilter> filters, const LabelRows& energy,
-                   std::span<const float> compatibility, int classes, float reach, std::int64_t begin,
-                   std::int64_t end, float clock, ChangingRows& q, Alarm* alarms) {
+void update_points(std::span<LatticeFilter> filters, const LabelRows& energy, const CrfParams& params,
+                   int classes, float reach, std::int64_t begin, std::int64_t end, float clock,
+                   ChangingRows& q, Alarm* alarms) {
+  const float stop = filters.empty() ? 0 : params.stop;  // at first there is nothing to keep
   constexpr int kBatch = 16;  // the messages of one point do not wait for the softmax of another
   const std::int64_t pitch = energy.pitch();
   with_blocks(energy.blocks(), [&](auto n) {
@@ -120,7 +121,7 @@ void update_points(std::span<LatticeFilter> filters, const LabelRows& energy,
       }
       for (int i = 0; i < count; ++i) {
         gather(filters, pitch, points[i], row);
-        if (!compatibility.empty()) apply_compatibility(compatibility.data(), classes, row);
+        if (!params.compatibility.empty()) apply_compatibility(params.compatibility.data(), classes, row);
         row.store_to(messages + i * pitch);
       }
       for (int i = 0; i < count; ++i) {
@@ -128,10 +129,10 @@ void update_points(std::span<LatticeFilter> filters, const LabelRows& energy,
         row.load_from(messages + i * pitch);
         const float rest = softmax(energy.halves() + at * pitch, row);
         // messages that move by up to t multiply `rest` by up to exp(2 t); ln(1 + x) >= 2 x / (2 + x)
-        const float x = MeanField::kNegligible / std::max(rest, 1e-9F);
+        const float x = params.stop / std::max(rest, 1e-9F);
         const float patience = reach * x / (2 + x);
         alarms[at] = {travelled[i] + patience, clock + patience};
-        if (!replace(row, q.now.halves() + at * pitch, q.change.halves() + at * pitch)) continue;
+        if (!replace(row, stop, q.now.halves() + at * pitch, q.change.halves() + at * pitch)) continue;
         q.changed.raise(at);
         for (LatticeFilter& filter : filters) filter.touch(at);
       }
@@ -202,11 +203,11 @@ LabelRows energy_rows(const ScoreMap& unary, std::span<const std::int32_t> order
   return rows;
 }
 
-MeanField::MeanField(LabelRows energy, std::int64_t points, int classes, std::span<const float> compatibility)
+MeanField::MeanField(LabelRows energy, std::int64_t points, int classes, const CrfParams& params)
     : energy_(std::move(energy)),
       points_(points),
       classes_(classes),
-      compatibility_(compatibility),
+      params_(params),
       q_(points, classes),
       alarms_(static_cast<std::size_t>(points)),
       clocks_(static_cast<std::size_t>((points + Permutohedral::kCell - 1) / Permutohedral::kCell)) {
@@ -221,15 +222,15 @@ void MeanField::filter(std::span<LatticeFilter> filters) {
 
 void MeanField::update(std::span<LatticeFilter> filters) {
   recompute(filters);
-  if (compatibility_.empty() && ++steps_ <= kNarrowingSteps && q_.now.blocks() > 1) narrow(filters);
+  if (params_.compatibility.empty() && ++steps_ <= kNarrowingSteps && q_.now.blocks() > 1) narrow(filters);
 }
 
 void MeanField::recompute(std::span<LatticeFilter> filters) {
   float largest = 1;  // that a message's move can be multiplied by
-  for (int a = 0; a < classes_ && !compatibility_.empty(); ++a) {
+  for (int a = 0; a < classes_ && !params_.compatibility.empty(); ++a) {
     float sum = 0;
     for (int b = 0; b < classes_; ++b)
-      sum += std::abs(compatibility_[static_cast<std::size_t>(a * classes_ + b)]);
+      sum += std::abs(params_.compatibility[static_cast<std::size_t>(a * classes_ + b)]);
     largest = std::max(largest, sum);
   }
   parallel_for(static_cast<std::int64_t>(clocks_.size()), [&](std::int64_t cell) {
@@ -237,8 +238,8 @@ void MeanField::recompute(std::span<LatticeFilter> filters) {
     for (const LatticeFilter& filter : filters) clock += filter.stir(cell);
     const std::int64_t begin = cell * Permutohedral::kCell;
     HWY_DYNAMIC_DISPATCH(update_points)
-    (filters, energy_, compatibility_, classes_, 1 / largest, begin,
-     std::min(points_, begin + Permutohedral::kCell), clock, q_, alarms_.data());
+    (filters, energy_, params_, classes_, 1 / largest, begin, std::min(points_, begin + Permutohedral::kCell),
+     clock, q_, alarms_.data());
   });
 }
 
@@ -248,8 +249,9 @@ void MeanField::narrow(std::span<LatticeFilter> filters) {
   HWY_DYNAMIC_DISPATCH(find_largest)(q_.now, 0, points_, largest.data());
   std::vector<int> kept, labels;
   for (std::size_t k = 0; k < labels_.size(); ++k)
-    if (largest[k] > kImprobable) kept.push_back(static_cast<int>(k)), labels.push_back(labels_[k]);
-  if ((kept.size() + LabelRows::kBlock - 1) / LabelRows::kBlock == pitch / LabelRows::kBlock) return;
+    if (largest[k] > params_.prune) kept.push_back(static_cast<int>(k)), labels.push_back(labels_[k]);
+  if (kept.empty() || (kept.size() + LabelRows::kBlock - 1) / LabelRows::kBlock == pitch / LabelRows::kBlock)
+    return;
   labels_ = labels;
   energy_ = energy_.narrowed(kept, std::numeric_limits<float>::infinity());
   q_.now = q_.now.narrowed(kept, 0);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/image.h"
+#include "refine/crf_params.h"
 #include "refine/lattice_filter.h"
 
 namespace atrous {
@@ -21,17 +22,13 @@ struct Alarm {
 
 /// Mean field of a CRF's points, in changes: after a few iterations most points have made up their minds, and
 /// neither they nor what only they reach is computed again. A probability that would change by up to
-/// kNegligible stays as it is. Where all labels repel each other alike (no `compatibility`), a label that is
-/// nowhere probable can only get less so, as the messages of others are larger; it is left out once leaving
-/// it out saves vectors.
+/// CrfParams::stop stays as it is. Where all labels repel each other alike (no `compatibility`), a label that
+/// is nowhere probable (CrfParams::prune) can only get less so, as the messages of others are larger; it is
+/// left out once leaving it out saves vectors.
 class MeanField {
  public:
-  static constexpr float kImprobable = 1.0F / 4096;
-  static constexpr float kNegligible =
-      1.0F / 16384;  ///< a quarter of what half precision rounds numbers near 1 by
-
-  /// q = softmax(-energy). `compatibility` is as in crf_params.h.
-  MeanField(LabelRows energy, std::int64_t points, int classes, std::span<const float> compatibility);
+  /// q = softmax(-energy). `params` are kept by reference.
+  MeanField(LabelRows energy, std::int64_t points, int classes, const CrfParams& params);
 
   /// A step: filter(), then update(), both with all the filters m, the same at every step:
   ///   q = softmax(-energy + M),  M_a = sum_m (K_m q)_a, or with `compatibility` mu -sum_b mu(a, b) (K_m
@@ -52,7 +49,7 @@ class MeanField {
   std::int64_t points_;
   int classes_;
   std::vector<int> labels_;  ///< that are still computed; the probability of all others is 0
-  std::span<const float> compatibility_;
+  const CrfParams& params_;
   ChangingRows q_;
   int steps_ = 0;
   std::vector<Alarm> alarms_;  ///< of the points

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -161,6 +162,23 @@ TEST(DenseCrf, HopelessLabelsChangeNothing) {
     for (int l = 0; l < 21; ++l)
       ASSERT_NEAR(b.pixel(i)[l], l % 8 == 4 ? a.pixel(i)[l / 8] : 0.0F, 3e-3)
           << "pixel " << i << " label " << l;
+}
+
+TEST(DenseCrf, StopAndPruneTradeAccuracy) {
+  const Case c = random_case(60, 50, 12, 14);
+  const ScoreMap full = dense_crf(c.unary, c.image.view(), parse_crf(""));
+  auto apart = [&](const ScoreMap& a, const ScoreMap& b) {  // on average
+    double sum = 0;
+    for (std::size_t i = 0; i < a.values.size(); ++i) sum += std::abs(a.values[i] - b.values[i]);
+    return sum / static_cast<double>(a.values.size());
+  };
+  auto with = [&](const char* text) { return dense_crf(c.unary, c.image.view(), parse_crf(text)); };
+  EXPECT_EQ(apart(with("stop=6.1035156e-05,prune=2.4414062e-04"), full), 0) << "the defaults";
+  EXPECT_LT(apart(with("stop=0,prune=0"), full), 1e-4);
+  EXPECT_GT(apart(with("stop=0.01"), full), 0);
+  EXPECT_LT(apart(with("stop=0.01"), full), 0.01);
+  EXPECT_LT(apart(with("stop=1"), softmax_of(c.unary, -1)), 1e-3) << "nothing moves";
+  EXPECT_LT(apart(with("prune=1"), full), 1e-4) << "where none would be left, all stay";
 }
 
 TEST(DenseCrf, HoldsEnergiesOfAnySize) {
