@@ -14,10 +14,17 @@
 #include "image/codec.h"
 #include "image/npy.h"
 #include "image/overlay.h"
+#include "image/polygons.h"
+#include "image/rle.h"
 #include "pipeline/bounded_queue.h"
 
 namespace atrous {
 namespace {
+
+std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto* begin = reinterpret_cast<const std::byte*>(text.data());
+  return {begin, begin + text.size()};
+}
 
 /// One image on its way through the stages.
 struct Job {
@@ -142,18 +149,24 @@ class Batch {
     }
   }
 
-  void save(const Job& job) const {
+  std::vector<std::byte> encode(const Job& job, bool SaveOptions::*kind) const {
     const LabelSet& labels = models_.front()->labels();
-    const std::string base = (options_.folder / inputs_[job.index].stem).string();
-    if (options_.save.overlay)
-      write_file(base + ".overlay.jpg",
-                 encode_jpeg(overlay(job.photo.view(), job.result.labels, labels).view()));
-    if (options_.save.color)
-      write_file(base + ".color.png", encode_png(color_map(job.result.labels, labels).view()));
-    if (options_.save.templates)
-      write_file(base + ".templates.jpg", encode_jpeg(job.result.template_sheet.view()));
-    if (options_.save.probs) write_file(base + ".probs.npy", encode_npy(job.result.probabilities));
-    if (options_.save.mask) write_file(base + ".png", encode_mask(job.result.labels, labels));
+    const InputFile& input = inputs_[job.index];
+    const std::string name = (input.stem.parent_path() / input.file.filename()).string();
+    if (kind == &SaveOptions::overlay)
+      return encode_jpeg(overlay(job.photo.view(), job.result.labels, labels).view());
+    if (kind == &SaveOptions::color) return encode_png(color_map(job.result.labels, labels).view());
+    if (kind == &SaveOptions::templates) return encode_jpeg(job.result.template_sheet.view());
+    if (kind == &SaveOptions::probs) return encode_npy(job.result.probabilities);
+    if (kind == &SaveOptions::rle) return bytes_of(encode_rle(job.result.labels, labels, name));
+    if (kind == &SaveOptions::polygons) return bytes_of(encode_polygons(job.result.labels, labels, name));
+    return encode_mask(job.result.labels, labels);
+  }
+
+  void save(const Job& job) const {
+    for (const OutputKind& kind : kOutputKinds)
+      if (options_.save.*kind.wanted)
+        write_file(output_path(options_.folder, inputs_[job.index], kind), encode(job, kind.wanted));
   }
 
   void finish(Job& job) {
@@ -186,14 +199,19 @@ class Batch {
 
 }  // namespace
 
+std::filesystem::path output_path(const std::filesystem::path& folder, const InputFile& input,
+                                  const OutputKind& kind) {
+  return (folder / input.stem).string() + kind.ending;
+}
+
 void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOptions& options) {
   namespace fs = std::filesystem;
   std::error_code status;
   std::set<fs::path> photos;
   for (const InputFile& input : inputs) photos.insert(fs::weakly_canonical(input.file, status));
   for (const InputFile& input : inputs)
-    for (const char* ending : {".png", ".color.png", ".overlay.jpg", ".templates.jpg"}) {
-      const fs::path output = (options.folder / input.stem).string() + ending;
+    for (const OutputKind& kind : kOutputKinds) {
+      const fs::path output = output_path(options.folder, input, kind);
       if (photos.contains(fs::weakly_canonical(output, status)))
         fail(ErrorCode::invalid_argument, "{}: is an input and would be overwritten; choose another folder",
              output.string());

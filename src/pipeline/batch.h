@@ -13,12 +13,26 @@ namespace atrous {
 
 /// Which files to write for an image.
 struct SaveOptions {
-  bool mask = true, overlay = false, color = false, probs = false, templates = false;
+  bool mask = true, overlay = false, color = false, probs = false, templates = false, rle = false,
+       polygons = false;
 };
 
+/// A kind of file that is written for an image.
+struct OutputKind {
+  const char* name;  ///< what --save calls it
+  bool SaveOptions::*wanted;
+  const char* ending;  ///< the file is FOLDER/STEM and this
+};
+inline constexpr OutputKind kOutputKinds[] = {{"mask", &SaveOptions::mask, ".png"},
+                                              {"overlay", &SaveOptions::overlay, ".overlay.jpg"},
+                                              {"color", &SaveOptions::color, ".color.png"},
+                                              {"probs", &SaveOptions::probs, ".probs.npy"},
+                                              {"templates", &SaveOptions::templates, ".templates.jpg"},
+                                              {"rle", &SaveOptions::rle, ".rle.json"},
+                                              {"polygons", &SaveOptions::polygons, ".geojson"}};
+
 struct BatchOptions {
-  std::filesystem::path
-      folder;  ///< outputs: FOLDER/STEM.png, .overlay.jpg, .color.png, .probs.npy, .templates.jpg
+  std::filesystem::path folder;  ///< of the outputs, see OutputKind
   SaveOptions save;
   /// Images (groups of `batch`) in the network at the same time, at least one a device; they share the
   /// threads.
@@ -42,6 +56,10 @@ struct BatchSummary {
   std::size_t done = 0, failed = 0;
   bool stopped = false;  ///< by the token or fail_fast: the rest was not started
 };
+
+/// Where that output of the image goes.
+std::filesystem::path output_path(const std::filesystem::path& folder, const InputFile& input,
+                                  const OutputKind& kind);
 
 /// Throws Error{invalid_argument} where an output would replace one of the inputs.
 void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOptions& options);

@@ -185,8 +185,7 @@ void add_segment(CLI::App& app, Run& run) {
   command->add_option("-o,--output", arguments->folder,
                       "folder of the results; default: atrous-out (for - the mask goes to stdout)");
   command
-      ->add_option("--save", arguments->save,
-                   "what to write: mask, overlay, color, probs, templates; comma separated")
+      ->add_option("--save", arguments->save, "what to write: " + list_output_kinds() + "; comma separated")
       ->capture_default_str();
   command->add_flag("-r,--recurse", arguments->recurse, "sub-folders of folders too");
   arguments->model.add_to(*command, false);
