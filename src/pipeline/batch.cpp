@@ -5,8 +5,9 @@
 #include <atomic>
 #include <map>
 #include <semaphore>
-#include <set>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -17,6 +18,7 @@
 #include "image/polygons.h"
 #include "image/rle.h"
 #include "pipeline/bounded_queue.h"
+#include "pipeline/resume.h"
 
 namespace atrous {
 namespace {
@@ -32,7 +34,7 @@ struct Job {
   Image photo;
   std::vector<Crop> crops;
   SegmentResult result;
-  std::string error;
+  std::string error, source;
 };
 
 class Batch {
@@ -89,7 +91,9 @@ class Batch {
   void decode_all() {
     for (std::size_t i = 0; i < inputs_.size() && !stop_.stop_requested() && !failed_fast_; ++i) {
       in_flight_.acquire();
-      Job job{i, {}, {}, {}, {}};
+      Job job;
+      job.index = i;
+      if (!options_.settings.empty()) job.source = source_digest(options_, inputs_[i]);
       Stopwatch watch;
       guarded(job, [&] { job.photo = load_image(inputs_[i].file); });
       job.result.times.decode = watch.lap();
@@ -173,11 +177,17 @@ class Batch {
     Stopwatch watch;
     guarded(job, [&] { save(job); });
     job.result.times.encode = watch.lap();
-    const std::string file = inputs_[job.index].file.string(), shown = one_line(file);
+    const InputFile& input = inputs_[job.index];
+    const std::string shown = one_line(input.file.string());
     if (!job.error.empty() && job.error.find(shown) == std::string::npos)
       job.error = shown + ": " + job.error;
-    ImageOutcome outcome{file, job.error, job.photo.width, job.photo.height, {}, job.crops, job.result.times};
-    if (job.error.empty()) outcome.pixels = count_pixels(job.result.labels);
+    ImageOutcome outcome{input.file,       input.stem, job.error, job.photo.width,
+                         job.photo.height, {},         job.crops, job.result.times};
+    if (job.error.empty()) {
+      outcome.pixels = count_pixels(job.result.labels);
+      outcome.source = job.source;
+      if (!options_.settings.empty()) outcome.outputs = outputs_digest(options_, input);
+    }
     ++(job.error.empty() ? summary_.done : summary_.failed);
     if (!job.error.empty() && options_.fail_fast) failed_fast_ = true;
     summary_.stopped = stop_.stop_requested() || failed_fast_;
@@ -207,12 +217,21 @@ std::filesystem::path output_path(const std::filesystem::path& folder, const Inp
 void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOptions& options) {
   namespace fs = std::filesystem;
   std::error_code status;
-  std::set<fs::path> photos;
-  for (const InputFile& input : inputs) photos.insert(fs::weakly_canonical(input.file, status));
+  std::unordered_map<std::string, fs::path> folders;  // files share few, and resolving one asks the system
+  auto resolve_folder = [&](const fs::path& file) {
+    const auto [known, is_new] = folders.try_emplace(file.parent_path().string());
+    if (is_new) known->second = fs::weakly_canonical(fs::absolute(file, status).parent_path(), status);
+    return (known->second / file.filename()).string();
+  };
+  std::unordered_set<std::string> photos;
+  for (const InputFile& input : inputs) {
+    photos.insert(resolve_folder(input.file));
+    if (fs::is_symlink(input.file, status)) photos.insert(fs::weakly_canonical(input.file, status).string());
+  }
   for (const InputFile& input : inputs)
     for (const OutputKind& kind : kOutputKinds) {
       const fs::path output = output_path(options.folder, input, kind);
-      if (photos.contains(fs::weakly_canonical(output, status)))
+      if (options.save.*kind.wanted && photos.contains(resolve_folder(output)))
         fail(ErrorCode::invalid_argument, "{}: is an input and would be overwritten; choose another folder",
              output.string());
     }

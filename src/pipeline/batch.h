@@ -40,16 +40,19 @@ struct BatchOptions {
   int batch = 1;           ///< images, or crops of them, a run of the network
   bool fail_fast = false;  ///< stop after the first failure
   CropOptions crops;       ///< what becomes of the inputs' boxes
+  /// settings_digest of resume.h; "": outcomes are not to be resumed from, and have no digests.
+  std::string settings;
 };
 
 /// What became of one image.
 struct ImageOutcome {
-  std::filesystem::path file;
-  std::string error;  ///< "" = done
+  std::filesystem::path file, stem;  ///< of the input
+  std::string error;                 ///< "" = done
   int width = 0, height = 0;
   std::vector<std::int64_t> pixels;  ///< of each id
   std::vector<Crop> crops;           ///< what went through the network; none: the whole photo
   StageTimes times;
+  std::string source, outputs;  ///< digests of resume.h, of an image that is done
 };
 
 struct BatchSummary {

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders as a user meets them: the outputs of --save. Needs NumPy.
+"""Folders as a user meets them: the outputs of --save, --resume and --shard. Needs NumPy.
 
 Usage: batch_test.py PATH_OF_ATROUS
 """
 import json
+import os
+import signal
+import subprocess
+import time
 import unittest
 
 import numpy as np
 
 import cli_test
-from cli_test import read_mask, write_png, write_safetensors
+from cli_test import PROGRAM, read_mask, write_png, write_safetensors
 
 try:
     from pycocotools import mask as coco_mask
@@ -135,6 +139,194 @@ class Outputs(Batch):
                 for polygon in polygons.geoms:
                     self.assertTrue(polygon.exterior.is_ccw)
                     self.assertFalse(any(hole.is_ccw for hole in polygon.interiors))
+
+
+class Resume(Batch):
+    save = ("--save", "mask,overlay,polygons")
+
+    def setUp(self):
+        super().setUp()
+        self.model()
+
+    def resume(self, out, *words, status=0):
+        """Names of the images that --resume does, and run.json."""
+        before = {f: f.stat().st_mtime_ns for f in (self.folder / out).rglob("*.png")}
+        self.segment(out, "--resume", *words, status=status)
+        after = {f: f.stat().st_mtime_ns for f in (self.folder / out).rglob("*.png")}
+        return sorted(f.stem for f in after if after[f] != before.get(f)), self.read_json(f"{out}/run.json")
+
+    def test_a_killed_run_is_completed(self):
+        """Killed at five moments on the way; what had a line stays as it was, the rest is done, nothing is left over."""
+        count = 60
+        self.noise(count, 240, 200)
+        self.segment("whole", *self.save, "-q")
+        command = [PROGRAM, "segment", "photos", "-m", "tiny.yaml", "-o", "out", *self.save, "--resume", "-q",
+                   "--workers", "2"]
+        report = self.folder / "out/report.jsonl"
+        for goal in (1, 8, 17, 30, 44):
+            run = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while run.poll() is None and (not report.exists() or report.read_bytes().count(b"\n") < goal):
+                time.sleep(0.002)
+            run.send_signal(signal.SIGKILL)
+            run.wait(timeout=60)
+            done = self.read_outputs("out")
+            for name, content in done.items():
+                if ".part" not in name:
+                    self.assertEqual(content, self.read_outputs("whole")[name], "a partial file")
+        lines = report.read_bytes()
+        report.write_bytes(lines + lines[:100])  # a line cut short
+        lines = lines.splitlines()
+        self.assertTrue(44 <= len(lines) < count)
+        (self.folder / "out/059.png.part77-3").write_text("of the run that was killed")
+        (self.folder / "out/059.png.partial").write_text("of somebody else")
+        done, run = self.resume("out", *self.save)
+        self.assertEqual(done, [f"{i:03}" for i in range(len(lines), count)])
+        self.assertEqual((run["skipped"], run["done"], run["images"]), (len(lines), count - len(lines), count))
+        self.assertEqual(report.read_bytes().splitlines()[:len(lines)], lines)
+        self.assertEqual([line["name"] for line in self.report("out/report.jsonl")], [f"{i:03}" for i in range(count)])
+        self.assertEqual((self.folder / "out/059.png.partial").read_text(), "of somebody else")
+        (self.folder / "out/059.png.partial").unlink()
+        self.assertEqual(self.read_outputs("out"), self.read_outputs("whole"))
+
+    def test_only_what_is_as_it_was_is_done(self):
+        self.noise(6)
+        (self.folder / "photos/bad.png").write_text("no image")
+        done, run = self.resume("out", *self.save, status=1)
+        self.assertEqual(done, [f"00{i}" for i in range(6)])
+        self.assertEqual((run["skipped"], run["done"], run["failed"]), (0, 6, 1))
+        self.assertEqual(self.resume("out", *self.save, status=1)[0], [], "only the failed image")
+        self.assertEqual(self.read_json("out/run.json")["failed"], 1)
+
+        os.utime(self.folder / "photos/000.png", (1, 1))
+        (self.folder / "photos/001.png").write_bytes((self.folder / "photos/002.png").read_bytes())
+        (self.folder / "out/003.geojson").unlink()
+        (self.folder / "out/004.overlay.jpg").write_bytes(b"somebody else's")
+        (self.folder / "photos/bad.png").write_bytes((self.folder / "photos/005.png").read_bytes())
+        done, run = self.resume("out", *self.save)
+        self.assertEqual(done, ["000", "001", "003", "004", "bad"])
+        self.assertEqual((run["skipped"], run["done"], run["failed"]), (2, 5, 0))
+        said = self.run_atrous("segment", "photos", "-m", "tiny.yaml", "-o", "out", *self.save, "--resume", "--json")
+        self.assertEqual(said.stdout, b"")
+        self.assertIn(b"7 of 7 images were done before, 0 to do\n", said.stderr)
+        self.assertEqual(sorted(line["name"] for line in self.report("out/report.jsonl")),
+                         ["000", "001", "002", "003", "004", "005", "bad"])
+
+        for words in (["--flip", *self.save], ["--scales", "0.5", *self.save], ["--superpixels=20", *self.save],
+                      ["--box", "1,1,20,20", *self.save], ["--save", "mask"]):
+            said = self.segment("out", "--resume", *words)
+            self.assertIn(b"0 of 7 images were done before, 7 to do (7 again", said.stderr, words)
+        self.segment("out", "--resume", "-q", *self.save)
+        self.model(seed=2)
+        self.assertEqual(len(self.resume("out", *self.save)[0]), 7, "the weights are others")
+        self.segment("fresh", *self.save, "-q")
+        self.assertEqual(self.read_outputs("out"), self.read_outputs("fresh"))
+
+    def test_neither_workers_nor_where_it_runs_matter(self):
+        self.noise(4)
+        self.segment("out", *self.save, "-q")
+        photos = self.folder / "photos"
+        self.assertEqual(self.resume("out", *self.save, "--workers", "2", "--batch", "3", "--threads", "1")[0], [])
+        done = self.run_atrous("segment", photos, "-m", self.folder / "tiny.yaml", "-o", self.folder / "out", *self.save,
+                               "--resume")
+        self.assertIn(b"4 of 4 images were done before", done.stderr)
+
+    def test_another_folder_into_the_same_output(self):
+        self.noise(2)
+        write_png(self.folder / "more/x.png", np.zeros((9, 9, 3), np.uint8))
+        self.segment("out", "-q")
+        self.segment("out", "-q", "--resume", inputs="more")
+        self.assertEqual([line["name"] for line in self.report("out/report.jsonl")], ["000", "001", "x"])
+        self.assertEqual(self.resume("out")[0], [])
+
+    def test_hostile_reports(self):
+        self.noise(2)
+        self.segment("out", "-q")
+        good = (self.folder / "out/report.jsonl").read_bytes()
+        strange = b'\n{}\n[]\n7\n{"name":7}\n{"name":"000","source":5,"outputs":[]}\n' + b"[" * 5000 + b"\n\xff\xfe\n\0\n"
+        (self.folder / "out/report.jsonl").write_bytes(strange + good + good[:-30])
+        self.assertEqual(self.resume("out")[0], [])
+        (self.folder / "out/report.9-of-9.jsonl").write_bytes(strange)
+        (self.folder / "out/report.jsonl").write_bytes(b"")
+        self.assertEqual(self.resume("out")[0], ["000", "001"])
+
+    def test_names_that_are_no_text(self):
+        self.noise(1)
+        for name in (b"\xff.png", b"\xfe.png", "\u00e4 \"'<&.png".encode()):
+            with open(os.path.join(os.fsencode(self.folder), b"photos", name), "wb") as file:
+                file.write((self.folder / "photos/000.png").read_bytes())
+        self.segment("out", "-q")
+        self.assertEqual(self.read_json("out/run.json")["done"], 4)
+        self.assertEqual(self.resume("out")[0], [])
+        self.assertEqual(self.read_json("out/run.json")["skipped"], 4)
+
+    def test_images_from_stdin_cannot_be_resumed(self):
+        self.assert_refused("segment", "-", "--resume", naming="--resume")
+
+
+class Shard(Batch):
+    def setUp(self):
+        super().setUp()
+        self.model()
+        self.noise(8)
+        write_png(self.folder / "photos/deep/000.png", np.zeros((5, 7, 3), np.uint8))
+        write_png(self.folder / "photos/001.jpg.png", np.zeros((5, 7, 3), np.uint8))
+        (self.folder / "photos/001.bmp").write_bytes((self.folder / "photos/001.png").read_bytes())
+
+    def test_all_shards_make_the_whole(self):
+        words = ["-r", "--save", "mask,rle"]
+        self.segment("whole", *words, "-q")
+        whole = self.read_outputs("whole")
+        self.assertEqual(len(whole), 22, "three files are called 001")
+        runs = [subprocess.Popen([PROGRAM, "segment", "photos", "-m", "tiny.yaml", "-o", "out", *words, "-q", "--shard",
+                                  f"{i}/3"], cwd=self.folder, stderr=subprocess.PIPE) for i in (1, 2, 3)]
+        for run in runs:
+            self.assertEqual((run.communicate(timeout=120)[1], run.returncode), (b"", 0))
+        self.assertEqual(self.read_outputs("out"), whole)
+        names = [[line["name"] for line in self.report(f"out/report.{i}-of-3.jsonl")] for i in (1, 2, 3)]
+        self.assertEqual([len(part) for part in names], [4, 4, 3])
+        self.assertEqual(len(set(sum(names, []))), 11)
+        self.assertEqual(self.read_json("out/run.2-of-3.json")["shard"], "2/3")
+
+        self.segment("out", *words, "-q", "--shard", "2/3", "--resume")
+        self.assertEqual(self.read_json("out/run.2-of-3.json")["skipped"], 4)
+        (self.folder / "out/deep/000.png").unlink()
+        self.segment("out", *words, "-q", "--resume")  # in one piece: takes over what the shards did
+        self.assertEqual({k: self.read_json("out/run.json")[k] for k in ("skipped", "done")}, {"skipped": 10, "done": 1})
+        self.assertEqual(len(self.report("out/report.jsonl")), 11)
+        self.assertEqual(self.read_outputs("out"), whole)
+
+    def test_a_report_is_not_believed_when_others_wrote_since(self):
+        self.segment("out", "-q", "--shard", "1/2")
+        self.segment("out", "-q", "--flip", "--scales", "0.5")
+        self.segment("out", "-q", "--shard", "1/2", "--resume")
+        self.assertEqual(self.read_json("out/run.1-of-2.json")["skipped"], 0)
+
+    def auto(self, **variables):
+        done = subprocess.run([PROGRAM, "segment", "photos", "-m", "tiny.yaml", "-o", "out", "-q", "--shard", "auto"],
+                              cwd=self.folder, env={**os.environ, **{k: str(v) for k, v in variables.items()}},
+                              capture_output=True, timeout=120)
+        return done.returncode, done.stderr.decode()
+
+    def test_auto(self):
+        self.assertEqual(self.auto(SLURM_ARRAY_TASK_ID=7, SLURM_ARRAY_TASK_COUNT=4, SLURM_ARRAY_TASK_MIN=5), (0, ""))
+        self.assertTrue((self.folder / "out/report.3-of-4.jsonl").exists())
+        self.assertEqual(self.auto(JOB_COMPLETION_INDEX=0, JOB_COMPLETIONS=2), (0, ""))
+        self.assertTrue((self.folder / "out/report.1-of-2.jsonl").exists())
+        for naming, variables in (("SLURM_ARRAY_TASK_ID", {}), ("JOB_COMPLETIONS", {"JOB_COMPLETION_INDEX": 0}),
+                                  ("SLURM_ARRAY_TASK_MIN", {"SLURM_ARRAY_TASK_ID": 1})):
+            status, said = self.auto(**variables)
+            self.assertEqual((status, said.count("\n")), (2, 1), said)
+            self.assertIn(naming, said)
+
+    def test_refusals(self):
+        for text in ("0/3", "4/3", "1", "1/", "/3", "1/0", "a/b", "-1/3", "1/3/2", "1/99999999999999999999"):
+            self.assert_refused("segment", "photos", f"--shard={text}", naming=text)
+        self.assert_refused("segment", "-", "--shard", "1/2", naming="--shard")
+
+    def test_more_shards_than_images(self):
+        self.segment("out", "-q", "--shard", "40/40")
+        self.assertEqual(self.read_json("out/run.40-of-40.json")["images"], 0)
+        self.assertEqual(self.read_outputs("out"), {})
 
 
 if __name__ == "__main__":
