@@ -175,7 +175,13 @@ class Batch {
 
   void finish(Job& job) {
     Stopwatch watch;
-    guarded(job, [&] { save(job); });
+    Image small;
+    guarded(job, [&] {
+      save(job);
+      if (options_.thumbnails > 0)
+        small =
+            thumbnail(job.photo.view(), job.result.labels, models_.front()->labels(), options_.thumbnails);
+    });
     job.result.times.encode = watch.lap();
     const InputFile& input = inputs_[job.index];
     const std::string shown = one_line(input.file.string());
@@ -186,6 +192,7 @@ class Batch {
     if (job.error.empty()) {
       outcome.pixels = count_pixels(job.result.labels);
       outcome.source = job.source;
+      outcome.thumbnail = std::move(small);
       if (!options_.settings.empty()) outcome.outputs = outputs_digest(options_, input);
     }
     ++(job.error.empty() ? summary_.done : summary_.failed);

@@ -42,6 +42,7 @@ struct BatchOptions {
   CropOptions crops;       ///< what becomes of the inputs' boxes
   /// settings_digest of resume.h; "": outcomes are not to be resumed from, and have no digests.
   std::string settings;
+  int thumbnails = 0;  ///< longest side of ImageOutcome::thumbnail; 0: none are made
 };
 
 /// What became of one image.
@@ -52,6 +53,7 @@ struct ImageOutcome {
   std::vector<std::int64_t> pixels;  ///< of each id
   std::vector<Crop> crops;           ///< what went through the network; none: the whole photo
   StageTimes times;
+  Image thumbnail;              ///< with the classes over it, of an image that is done
   std::string source, outputs;  ///< digests of resume.h, of an image that is done
 };
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders as a user meets them: the outputs of --save, --resume and --shard. Needs NumPy.
+"""Folders as a user meets them: the outputs of --save, run.json, --resume, --shard and --report. Needs NumPy.
 
 Usage: batch_test.py PATH_OF_ATROUS
 """
+import base64
+import html.parser
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -25,6 +28,7 @@ try:
     from shapely.geometry import shape
 except ImportError:
     shapely = None
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def decode_rle(segmentation):
@@ -139,6 +143,28 @@ class Outputs(Batch):
                 for polygon in polygons.geoms:
                     self.assertTrue(polygon.exterior.is_ccw)
                     self.assertFalse(any(hole.is_ccw for hole in polygon.interiors))
+
+
+class Run(Batch):
+    def test_what_a_run_says_of_itself(self):
+        self.model()
+        self.noise(3)
+        (self.folder / "photos/bad.png").write_text("no image")
+        done = self.segment("out", "--save", "mask,rle", status=1)
+        run = self.read_json("out/run.json")
+        self.assertEqual(run["command"], [PROGRAM, "segment", "photos", "-m", "tiny.yaml", "-o", "out", "--save", "mask,rle"])
+        self.assertEqual({key: run[key] for key in ("model", "device", "shard", "images", "skipped", "done", "failed",
+                                                    "interrupted")},
+                         {"model": "tiny", "device": "cpu", "shard": "1/1", "images": 4, "skipped": 0, "done": 3, "failed": 1,
+                          "interrupted": False})
+        self.assertIn(run["version"].encode(), self.run_atrous("--version").stdout)
+        self.assertRegex(run["model_digest"], "^[0-9a-f]{16}$")
+        log = done.stderr.decode()
+        self.assertTrue(set(log).isdisjoint("\r\x1b"), log)  # not a terminal: plain lines
+        self.assertRegex(log, r"(?m)^4/4  [0-9.]+ images/s  [0-9.]+ s$")
+        self.model(seed=2)
+        self.segment("out", status=1)
+        self.assertNotEqual(self.read_json("out/run.json")["model_digest"], run["model_digest"])
 
 
 class Resume(Batch):
@@ -327,6 +353,98 @@ class Shard(Batch):
         self.segment("out", "-q", "--shard", "40/40")
         self.assertEqual(self.read_json("out/run.40-of-40.json")["images"], 0)
         self.assertEqual(self.read_outputs("out"), {})
+
+
+class Page(html.parser.HTMLParser):
+    """The articles of a page, as text; and every tag with its attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.articles, self.hidden, self.tags, self.inside = [], [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag == "article":
+            self.inside = True
+            self.articles.append("")
+            self.hidden.append("hidden" in dict(attributes))
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag != "article"
+
+    def handle_data(self, data):
+        if self.inside:
+            self.articles[-1] += data + "\n"
+
+
+class Report(Batch):
+    names = ["<script>document.title='x'<!--", "\"><img src=x onerror=alert(1)> '&amp;", "plain", "x]]><b>"]
+
+    def setUp(self):
+        super().setUp()
+        self.model()
+        for i, name in enumerate(self.names):
+            write_png(self.folder / f"photos/{name}.png", cli_test.drawing(i, 300, 500))
+        (self.folder / "photos/cut <i>.jpg").write_bytes(cli_test.PHOTO.read_bytes()[:4000])
+        self.segment("out", "--report", "pages/r.html", "-q", status=1)
+        self.text = (self.folder / "pages/r.html").read_text()
+
+    def test_one_page_that_needs_nothing_else(self):
+        self.assertEqual([f.name for f in (self.folder / "pages").iterdir()], ["r.html"])
+        page = Page(self.text)
+        self.assertEqual(len(page.articles), 5)
+        for name in self.names:
+            self.assertEqual(sum(name + "\n" in article for article in page.articles), 1, name)
+        failed = [article for article in page.articles if "cut <i>\n" in article]
+        self.assertIn("failed: photos/cut <i>.jpg: ", failed[0])
+        images = [attributes for tag, attributes in page.tags if tag == "img"]
+        self.assertEqual(len(images), 4)
+        for attributes in images:
+            kind, _, data = attributes["src"].partition(",")
+            self.assertEqual(kind, "data:image/jpeg;base64")
+            self.assertEqual(base64.b64decode(data, validate=True)[:2], b"\xff\xd8")
+            self.assertEqual((attributes["width"], attributes["height"]), ("192", "115"))
+        self.assertEqual([tag for tag, _ in page.tags].count("script"), 1)
+        for tag, attributes in page.tags:
+            self.assertNotIn(tag, ("link", "iframe", "object", "embed", "a"))
+            self.assertTrue(set(attributes).isdisjoint({"href", "onerror", "onload", "srcset"}), attributes)
+        for line in self.report("out/report.jsonl"):
+            total = sum(line["pixels"].values())
+            for name, pixels in line["pixels"].items():
+                self.assertTrue(any(f"{name} {100 * pixels / total:.1f}%" in article for article in page.articles))
+
+    def test_a_resumed_run_has_all_images(self):
+        self.segment("out", "--report", "r.html", "-q", "--resume", status=1)
+        page = Page((self.folder / "r.html").read_text())
+        self.assertEqual(len(page.articles), 5)
+        self.assertIn("5 images, 1 failed", (self.folder / "r.html").read_text())
+
+    def test_refusals(self):
+        self.assert_refused("segment", "photos", "--report", "photos/plain.png", naming="photos/plain.png")
+        self.assert_refused("segment", "photos", "-m", "tiny.yaml", "-q", "--report", "/dev/null/r.html",
+                            naming="/dev/null/r.html")
+        self.assert_refused("segment", "-", "--report", "r.html", naming="--report")
+
+    @unittest.skipIf(CHROMIUM is None, "there is no Chromium here")
+    def test_a_browser_shows_and_searches_it(self):
+        def show(words, failures):
+            script = f"<script>words.value = {json.dumps(words)}; failures.checked = {json.dumps(failures)};" \
+                     "words.dispatchEvent(new Event('input'));</script></body>"
+            (self.folder / "s.html").write_text(self.text.replace("</body>", script))
+            done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                                   f"--user-data-dir={self.folder}/profile", f"file://{self.folder}/s.html"],
+                                  capture_output=True, timeout=120)
+            text = done.stdout.decode()
+            self.assertIn("<title>atrous report</title>", text)
+            page = Page(text)
+            shown = [article for article, hidden in zip(page.articles, page.hidden) if not hidden]
+            self.assertIn(f"{len(shown)} of 5 images", text)
+            return shown
+        self.assertEqual(len(show("", False)), 5)
+        self.assertEqual(len(show("", True)), 1)
+        self.assertIn("plain", "".join(show("PLAIN png", False)))
+        self.assertEqual(show("plain failed", False), [])
 
 
 if __name__ == "__main__":

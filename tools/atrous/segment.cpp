@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/stopwatch.h"
 #include "crop_options.h"
+#include "html_report.h"
 #include "image/codec.h"
 #include "image/npy.h"
 #include "image/overlay.h"
@@ -31,7 +32,7 @@ struct Arguments {
   CropArguments crops;
   BatchOptions batch;
   bool recurse = false, json = false, quiet = false, resume = false;
-  std::string shard_text;  ///< as given; "" = not given
+  std::string shard_text, html;  ///< as given; "" = not given
   Shard shard;
   std::vector<std::string> command;  ///< the words of the command line
 };
@@ -103,16 +104,25 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
   else
     write_text(report, "");
   LineWriter lines(report);  // an unwritable folder is found before the work
+  std::optional<HtmlReport> page;
+  if (!arguments.html.empty()) {
+    if (arguments.resume) remove_leftovers({arguments.html});
+    page.emplace(arguments.html, labels);
+    page->add_earlier(report);
+    batch.thumbnails = HtmlReport::kThumbnail;
+  }
   if (!arguments.quiet) say(model.config().name + " on " + describe_devices(models));
   if (!arguments.quiet && arguments.resume) say_resumed(files.size(), resumed);
   watch_interrupt();
   Stopwatch watch;
   Progress progress(resumed.left.size(), arguments.quiet);
-  std::string unwritten;  // why the report lacks lines
+  std::string unwritten;  // why a report is not whole
   const BatchSummary summary = run_batch(
       models, options, batch, resumed.left,
       [&](const ImageOutcome& outcome) {
-        const std::string line = dump(describe(outcome, labels, batch.crops.detect_people));
+        const Json described = describe(outcome, labels, batch.crops.detect_people);
+        const std::string line = dump(described);
+        if (page) page->add(described, outcome.thumbnail);
         try {
           lines.add(line);
         } catch (const Error& error) {
@@ -143,6 +153,11 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
                  {"interrupted", interrupted}};
   write_text(batch.folder / shard_file("run", arguments.shard, ".json"),
              run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  try {
+    if (page) page->finish(run);
+  } catch (const Error& error) {
+    unwritten = error.message();
+  }
   if (!unwritten.empty()) say(unwritten);
   if (interrupted) return kInterrupted;
   return summary.failed > 0 || !unwritten.empty() ? kSomeFailed : kDone;
@@ -157,12 +172,17 @@ int segment(Arguments& arguments) {
   if (from_stdin && (arguments.inputs.size() > 1 || arguments.resume || !arguments.shard_text.empty()))
     fail(ErrorCode::invalid_argument,
          "'-' (an image on stdin) must be the only input, without --resume and --shard");
+  const std::string ending = std::filesystem::path(arguments.html).extension().string();
+  if (!arguments.html.empty() && ending != ".html" && ending != ".htm")
+    fail(ErrorCode::invalid_argument, "--report: '{}' does not end in .html", arguments.html);
   if (!arguments.shard_text.empty()) arguments.shard = parse_shard(arguments.shard_text, std::getenv);
   std::vector<InputFile> files =
       from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
   arguments.batch.crops = arguments.crops.parse(files);
   arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
   const bool to_stdout = from_stdin && arguments.folder.empty();
+  if (to_stdout && !arguments.html.empty())
+    fail(ErrorCode::invalid_argument, "--report: an image on stdin has one only with -o");
   if (!to_stdout) refuse_to_overwrite(files, arguments.batch);
   files = take_shard(std::move(files), arguments.shard);
   const std::vector<std::shared_ptr<const Model>> models = Model::open_on(
@@ -205,6 +225,8 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
       "--shard", arguments->shard_text,
       "I/N: only the I-th of N parts of the inputs, I from 1 on; auto: as a Slurm array or an "
       "indexed Kubernetes job says");
+  command->add_option("--report", arguments->html,
+                      "an HTML file to write: a page with thumbnails, areas, times and failures");
   command->add_flag("--fail-fast", arguments->batch.fail_fast, "stop after the first image that fails");
   command->add_flag("--json", arguments->json, "a JSON line an image on stdout");
   command->add_flag("-q,--quiet", arguments->quiet, "failures only");
