@@ -91,6 +91,7 @@ void write_lines(const fs::path& report, const std::vector<std::string_view>& li
 
 std::string settings_digest(const Model& model, const SegmentOptions& segment, const BatchOptions& options) {
   Digest digest;
+  digest.add(ATROUS_VERSION);
   digest.add(model.digest());
   digest.add(model.backend().device().kind);
   const PlanOptions& plan = model.network()->options();

@@ -14,7 +14,8 @@
 
 namespace atrous {
 
-/// Digest of all but the photo that decides the bytes of the outputs: model, device kind, precision, options.
+/// Digest of all but the photo that decides the bytes of the outputs: version, model, device kind, precision,
+/// options. An option that changes results belongs here.
 std::string settings_digest(const Model& model, const SegmentOptions& segment, const BatchOptions& options);
 
 /// Digest of BatchOptions::settings, the input's names and boxes, and its file's size and time as they are

@@ -195,7 +195,8 @@ std::string HtmlReport::stage_table() const {
 
 void HtmlReport::finish(const Json& run) {
   out_ << "</main>\n<header id=\"summary\"><h1>atrous: "
-       << fmt::format("{} images, {} failed</h1>\n<div class=\"tables\"><div><h2>Run</h2><dl>", images_, failed_);
+       << fmt::format("{} images, {} failed</h1>\n<div class=\"tables\"><div><h2>Run</h2><dl>", images_,
+                      failed_);
   for (const auto& [key, value] : run.items()) {
     std::string text;
     if (value.is_array())
