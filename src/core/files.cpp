@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+constexpr std::string_view kPart = ".part";  ///< in temporary names, before the process and a number
 
 /// A file descriptor that closes itself.
 class Descriptor {
@@ -99,28 +100,75 @@ FileLock::FileLock(const fs::path& file) {
 
 FileLock::~FileLock() { ::close(fd_); }
 
-void replace_file(const fs::path& file, const std::function<void(const fs::path&)>& write) {
+LineWriter::LineWriter(const fs::path& file) : file_(file.string()) {
+  make_parents(file);
+  fd_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail(ErrorCode::io, "{}: cannot be written: {}", file_, std::strerror(errno));
+}
+
+LineWriter::~LineWriter() { ::close(fd_); }
+
+void LineWriter::add(std::string_view line) {
+  const std::string text = std::string(line) + "\n";
+  const off_t before = ::lseek(fd_, 0, SEEK_END);
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t wrote = ::write(fd_, text.data() + done, text.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      const std::string reason = std::strerror(errno);
+      if (before >= 0 && done > 0 && ::ftruncate(fd_, before) != 0) ::write(fd_, "\n", 1);
+      fail(ErrorCode::io, "{}: cannot be written: {}", file_, reason);
+    }
+    done += static_cast<std::size_t>(wrote);
+  }
+}
+
+std::optional<fs::path> meant_by_temporary(const fs::path& file) {
+  const std::string name = file.filename().string();
+  const std::size_t at = name.rfind(kPart), dash = name.rfind('-');
+  if (at == name.npos || dash == name.npos || dash < at + kPart.size() || at == 0) return {};
+  auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+  };
+  const std::string_view rest = std::string_view(name).substr(at + kPart.size());
+  const std::size_t split = dash - at - kPart.size();
+  if (!is_number(rest.substr(0, split)) || !is_number(rest.substr(split + 1))) return {};
+  return file.parent_path() / name.substr(0, at);
+}
+
+TemporaryFile::TemporaryFile(const fs::path& file) : file_(file), path_(file) {
   static std::atomic<unsigned> counter{0};
   std::error_code status;
   make_parents(file);
   const fs::file_type type = fs::status(file, status).type();
-  const bool device = type == fs::file_type::character || type == fs::file_type::fifo;
-  fs::path temporary = file;
-  if (!device) temporary += fmt::format(".part{}-{}", ::getpid(), counter++);
+  renames_ = type != fs::file_type::character && type != fs::file_type::fifo;
+  if (renames_) path_ += fmt::format("{}{}-{}", kPart, ::getpid(), counter++);
+}
+
+TemporaryFile::~TemporaryFile() {
+  std::error_code status;
+  if (renames_) fs::remove(path_, status);
+}
+
+void TemporaryFile::finish() {
+  std::error_code status;
+  if (renames_) fs::rename(path_, file_, status);
+  if (status) fail(ErrorCode::io, "{}: cannot be written: {}", file_.string(), status.message());
+  renames_ = false;
+}
+
+void replace_file(const fs::path& file, const std::function<void(const fs::path&)>& write) {
+  TemporaryFile temporary(file);
   try {
-    write(temporary);
-    if (!device) fs::rename(temporary, file);
-  } catch (const fs::filesystem_error& error) {
-    fs::remove(temporary, status);
-    fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), error.code().message());
+    write(temporary.path());
   } catch (const Error& error) {
-    if (!device) fs::remove(temporary, status);
     if (error.code() != ErrorCode::io && error.code() != ErrorCode::not_found) throw;
     std::string reason = error.message();
-    if (std::size_t at = reason.find(temporary.string() + ": "); at == 0)
-      reason.erase(0, temporary.string().size() + 2);
+    const std::string start = temporary.path().string() + ": ";
+    if (reason.starts_with(start)) reason.erase(0, start.size());
     fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), reason);
   }
+  temporary.finish();
 }
 
 void write_file(const fs::path& file, std::span<const std::byte> content) {

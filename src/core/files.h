@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace atrous {
@@ -35,11 +37,51 @@ class FileLock {
   int fd_;
 };
 
+/// A file that grows by lines at its end. A line is with the system when add() returns: it outlives the
+/// process.
+class LineWriter {
+ public:
+  /// Makes the file and missing parent folders. Throws Error{io}.
+  explicit LineWriter(const std::filesystem::path& file);
+  ~LineWriter();
+  LineWriter(const LineWriter&) = delete;
+  LineWriter& operator=(const LineWriter&) = delete;
+
+  /// Adds the line and its end, or nothing at all. Throws Error{io}.
+  void add(std::string_view line);
+
+ private:
+  std::string file_;
+  int fd_;
+};
+
+/// A file that is written under a temporary name beside it, and not there before finish(). A device such as
+/// /dev/null is written in place.
+class TemporaryFile {
+ public:
+  /// Makes missing parent folders, not yet the file. Throws Error{io}.
+  explicit TemporaryFile(const std::filesystem::path& file);
+  ~TemporaryFile();  ///< without finish(): nothing is left
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }  ///< the name to write to
+  /// Gives what was written its name. Throws Error{io}.
+  void finish();
+
+ private:
+  std::filesystem::path file_, path_;
+  bool renames_;
+};
+
 /// Calls `write` with a temporary name beside `file` and renames it to `file` when that returns; nothing is
 /// left where it throws. Makes missing parent folders. A device such as /dev/null is written in place. Throws
 /// Error{io} naming `file`.
 void replace_file(const std::filesystem::path& file,
                   const std::function<void(const std::filesystem::path&)>& write);
+
+/// The file that a temporary name of replace_file stands for; none for any other name.
+std::optional<std::filesystem::path> meant_by_temporary(const std::filesystem::path& file);
 
 /// replace_file with these bytes as the content.
 void write_file(const std::filesystem::path& file, std::span<const std::byte> content);

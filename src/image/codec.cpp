@@ -68,8 +68,8 @@ bool has_image_extension(const std::filesystem::path& file) {
 }
 
 std::vector<std::byte> encode_png(const ImageView& image) { return encode(image, ".png", {}); }
-std::vector<std::byte> encode_jpeg(const ImageView& image) {
-  return encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, 92});
+std::vector<std::byte> encode_jpeg(const ImageView& image, int quality) {
+  return encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, quality});
 }
 
 }  // namespace atrous

@@ -22,7 +22,7 @@ Image load_image(const std::filesystem::path& file);
 bool has_image_extension(const std::filesystem::path& file);
 
 std::vector<std::byte> encode_png(const ImageView& image);
-std::vector<std::byte> encode_jpeg(const ImageView& image);
+std::vector<std::byte> encode_jpeg(const ImageView& image, int quality = 92);
 
 /// 8-bit indexed PNG: pixel = class id, the palette of the label set, 255 = ignore.
 std::vector<std::byte> encode_mask(const LabelMap& labels, const LabelSet& set);

@@ -63,6 +63,32 @@ cv::Mat draw_legend(const LabelMap& labels, const LabelSet& set, int height) {
   return legend;
 }
 
+void check_extents(const ImageView& photo, const LabelMap& labels) {
+  if (photo.width != labels.width || photo.height != labels.height)
+    fail(ErrorCode::invalid_argument, "overlay: a photo of {}x{} and labels of {}x{}", photo.width,
+         photo.height, labels.width, labels.height);
+}
+
+/// The photo with its classes over it, at the top left of `image`.
+void draw_classes(const ImageView& photo, const LabelMap& labels, const LabelSet& set, Image& image) {
+  for (int y = 0; y < photo.height; ++y)
+    for (int x = 0; x < photo.width; ++x) {
+      const std::uint8_t id =
+          labels.ids[static_cast<std::size_t>(y) * static_cast<std::size_t>(labels.width) +
+                     static_cast<std::size_t>(x)];
+      const std::uint8_t* from = photo.row(y) + std::ptrdiff_t{3} * x;
+      std::uint8_t* to =
+          image.rgb.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(image.width) +
+                              static_cast<std::size_t>(x)) *
+                                 3;
+      const double share = is_edge(labels, x, y) ? 1 : id == 0 ? 0 : kOpacity;
+      const Rgb edge{255, 255, 255};
+      const Rgb& color = share == 1 ? edge : color_of(id, set);
+      for (std::size_t c = 0; c < 3; ++c)
+        to[c] = static_cast<std::uint8_t>(from[c] + (color[c] - from[c]) * share);
+    }
+}
+
 }  // namespace
 
 std::vector<std::int64_t> count_pixels(const LabelMap& labels) {
@@ -80,31 +106,33 @@ Image color_map(const LabelMap& labels, const LabelSet& set) {
 }
 
 Image overlay(const ImageView& photo, const LabelMap& labels, const LabelSet& set) {
-  if (photo.width != labels.width || photo.height != labels.height)
-    fail(ErrorCode::invalid_argument, "overlay: a photo of {}x{} and labels of {}x{}", photo.width,
-         photo.height, labels.width, labels.height);
+  check_extents(photo, labels);
   const cv::Mat legend = draw_legend(labels, set, photo.height);
   Image image{photo.width + legend.cols, std::max(photo.height, legend.rows), {}};
   image.rgb.assign(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3, 255);
-  for (int y = 0; y < photo.height; ++y)
-    for (int x = 0; x < photo.width; ++x) {
-      const std::uint8_t id =
-          labels.ids[static_cast<std::size_t>(y) * static_cast<std::size_t>(labels.width) +
-                     static_cast<std::size_t>(x)];
-      const std::uint8_t* from = photo.row(y) + std::ptrdiff_t{3} * x;
-      std::uint8_t* to =
-          image.rgb.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(image.width) +
-                              static_cast<std::size_t>(x)) *
-                                 3;
-      const double share = is_edge(labels, x, y) ? 1 : id == 0 ? 0 : kOpacity;
-      const Rgb edge{255, 255, 255};
-      const Rgb& color = share == 1 ? edge : color_of(id, set);
-      for (std::size_t c = 0; c < 3; ++c)
-        to[c] = static_cast<std::uint8_t>(from[c] + (color[c] - from[c]) * share);
-    }
+  draw_classes(photo, labels, set, image);
   cv::Mat target(image.height, image.width, CV_8UC3, image.rgb.data());
   legend.copyTo(target(cv::Rect(photo.width, 0, legend.cols, legend.rows)));
   return image;
+}
+
+Image thumbnail(const ImageView& photo, const LabelMap& labels, const LabelSet& set, int longest) {
+  check_extents(photo, labels);
+  const double scale = std::min(1.0, longest / static_cast<double>(std::max(photo.width, photo.height)));
+  const cv::Size size(std::max(1, static_cast<int>(photo.width * scale)),
+                      std::max(1, static_cast<int>(photo.height * scale)));
+  Image small{size.width, size.height, {}};
+  small.rgb.resize(static_cast<std::size_t>(size.area()) * 3);
+  LabelMap ids{size.width, size.height, std::vector<std::uint8_t>(static_cast<std::size_t>(size.area()))};
+  cv::Mat pixels(size, CV_8UC3, small.rgb.data()), classes(size, CV_8UC1, ids.ids.data());
+  cv::resize(cv::Mat(photo.height, photo.width, CV_8UC3, const_cast<std::uint8_t*>(photo.data),
+                     static_cast<std::size_t>(photo.stride)),
+             pixels, size, 0, 0, cv::INTER_AREA);
+  cv::resize(cv::Mat(labels.height, labels.width, CV_8UC1, const_cast<std::uint8_t*>(labels.ids.data())),
+             classes, size, 0, 0, cv::INTER_NEAREST);
+  Image drawn = small;
+  draw_classes(small.view(), ids, set, drawn);
+  return drawn;
 }
 
 }  // namespace atrous

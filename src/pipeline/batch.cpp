@@ -5,8 +5,9 @@
 #include <atomic>
 #include <map>
 #include <semaphore>
-#include <set>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -14,10 +15,18 @@
 #include "image/codec.h"
 #include "image/npy.h"
 #include "image/overlay.h"
+#include "image/polygons.h"
+#include "image/rle.h"
 #include "pipeline/bounded_queue.h"
+#include "pipeline/resume.h"
 
 namespace atrous {
 namespace {
+
+std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto* begin = reinterpret_cast<const std::byte*>(text.data());
+  return {begin, begin + text.size()};
+}
 
 /// One image on its way through the stages.
 struct Job {
@@ -25,7 +34,7 @@ struct Job {
   Image photo;
   std::vector<Crop> crops;
   SegmentResult result;
-  std::string error;
+  std::string error, source;
 };
 
 class Batch {
@@ -82,7 +91,9 @@ class Batch {
   void decode_all() {
     for (std::size_t i = 0; i < inputs_.size() && !stop_.stop_requested() && !failed_fast_; ++i) {
       in_flight_.acquire();
-      Job job{i, {}, {}, {}, {}};
+      Job job;
+      job.index = i;
+      if (!options_.settings.empty()) job.source = source_digest(options_, inputs_[i]);
       Stopwatch watch;
       guarded(job, [&] { job.photo = load_image(inputs_[i].file); });
       job.result.times.decode = watch.lap();
@@ -142,29 +153,48 @@ class Batch {
     }
   }
 
-  void save(const Job& job) const {
+  std::vector<std::byte> encode(const Job& job, bool SaveOptions::*kind) const {
     const LabelSet& labels = models_.front()->labels();
-    const std::string base = (options_.folder / inputs_[job.index].stem).string();
-    if (options_.save.overlay)
-      write_file(base + ".overlay.jpg",
-                 encode_jpeg(overlay(job.photo.view(), job.result.labels, labels).view()));
-    if (options_.save.color)
-      write_file(base + ".color.png", encode_png(color_map(job.result.labels, labels).view()));
-    if (options_.save.templates)
-      write_file(base + ".templates.jpg", encode_jpeg(job.result.template_sheet.view()));
-    if (options_.save.probs) write_file(base + ".probs.npy", encode_npy(job.result.probabilities));
-    if (options_.save.mask) write_file(base + ".png", encode_mask(job.result.labels, labels));
+    const InputFile& input = inputs_[job.index];
+    const std::string name = (input.stem.parent_path() / input.file.filename()).string();
+    if (kind == &SaveOptions::overlay)
+      return encode_jpeg(overlay(job.photo.view(), job.result.labels, labels).view());
+    if (kind == &SaveOptions::color) return encode_png(color_map(job.result.labels, labels).view());
+    if (kind == &SaveOptions::templates) return encode_jpeg(job.result.template_sheet.view());
+    if (kind == &SaveOptions::probs) return encode_npy(job.result.probabilities);
+    if (kind == &SaveOptions::rle) return bytes_of(encode_rle(job.result.labels, labels, name));
+    if (kind == &SaveOptions::polygons) return bytes_of(encode_polygons(job.result.labels, labels, name));
+    return encode_mask(job.result.labels, labels);
+  }
+
+  void save(const Job& job) const {
+    for (const OutputKind& kind : kOutputKinds)
+      if (options_.save.*kind.wanted)
+        write_file(output_path(options_.folder, inputs_[job.index], kind), encode(job, kind.wanted));
   }
 
   void finish(Job& job) {
     Stopwatch watch;
-    guarded(job, [&] { save(job); });
+    Image small;
+    guarded(job, [&] {
+      save(job);
+      if (options_.thumbnails > 0)
+        small =
+            thumbnail(job.photo.view(), job.result.labels, models_.front()->labels(), options_.thumbnails);
+    });
     job.result.times.encode = watch.lap();
-    const std::string file = inputs_[job.index].file.string(), shown = one_line(file);
+    const InputFile& input = inputs_[job.index];
+    const std::string shown = one_line(input.file.string());
     if (!job.error.empty() && job.error.find(shown) == std::string::npos)
       job.error = shown + ": " + job.error;
-    ImageOutcome outcome{file, job.error, job.photo.width, job.photo.height, {}, job.crops, job.result.times};
-    if (job.error.empty()) outcome.pixels = count_pixels(job.result.labels);
+    ImageOutcome outcome{input.file,       input.stem, job.error, job.photo.width,
+                         job.photo.height, {},         job.crops, job.result.times};
+    if (job.error.empty()) {
+      outcome.pixels = count_pixels(job.result.labels);
+      outcome.source = job.source;
+      outcome.thumbnail = std::move(small);
+      if (!options_.settings.empty()) outcome.outputs = outputs_digest(options_, input);
+    }
     ++(job.error.empty() ? summary_.done : summary_.failed);
     if (!job.error.empty() && options_.fail_fast) failed_fast_ = true;
     summary_.stopped = stop_.stop_requested() || failed_fast_;
@@ -186,15 +216,29 @@ class Batch {
 
 }  // namespace
 
+std::filesystem::path output_path(const std::filesystem::path& folder, const InputFile& input,
+                                  const OutputKind& kind) {
+  return (folder / input.stem).string() + kind.ending;
+}
+
 void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOptions& options) {
   namespace fs = std::filesystem;
   std::error_code status;
-  std::set<fs::path> photos;
-  for (const InputFile& input : inputs) photos.insert(fs::weakly_canonical(input.file, status));
+  std::unordered_map<std::string, fs::path> folders;  // files share few, and resolving one asks the system
+  auto resolve_folder = [&](const fs::path& file) {
+    const auto [known, is_new] = folders.try_emplace(file.parent_path().string());
+    if (is_new) known->second = fs::weakly_canonical(fs::absolute(file, status).parent_path(), status);
+    return (known->second / file.filename()).string();
+  };
+  std::unordered_set<std::string> photos;
+  for (const InputFile& input : inputs) {
+    photos.insert(resolve_folder(input.file));
+    if (fs::is_symlink(input.file, status)) photos.insert(fs::weakly_canonical(input.file, status).string());
+  }
   for (const InputFile& input : inputs)
-    for (const char* ending : {".png", ".color.png", ".overlay.jpg", ".templates.jpg"}) {
-      const fs::path output = (options.folder / input.stem).string() + ending;
-      if (photos.contains(fs::weakly_canonical(output, status)))
+    for (const OutputKind& kind : kOutputKinds) {
+      const fs::path output = output_path(options.folder, input, kind);
+      if (options.save.*kind.wanted && photos.contains(resolve_folder(output)))
         fail(ErrorCode::invalid_argument, "{}: is an input and would be overwritten; choose another folder",
              output.string());
     }

@@ -13,12 +13,26 @@ namespace atrous {
 
 /// Which files to write for an image.
 struct SaveOptions {
-  bool mask = true, overlay = false, color = false, probs = false, templates = false;
+  bool mask = true, overlay = false, color = false, probs = false, templates = false, rle = false,
+       polygons = false;
 };
 
+/// A kind of file that is written for an image.
+struct OutputKind {
+  const char* name;  ///< what --save calls it
+  bool SaveOptions::*wanted;
+  const char* ending;  ///< the file is FOLDER/STEM and this
+};
+inline constexpr OutputKind kOutputKinds[] = {{"mask", &SaveOptions::mask, ".png"},
+                                              {"overlay", &SaveOptions::overlay, ".overlay.jpg"},
+                                              {"color", &SaveOptions::color, ".color.png"},
+                                              {"probs", &SaveOptions::probs, ".probs.npy"},
+                                              {"templates", &SaveOptions::templates, ".templates.jpg"},
+                                              {"rle", &SaveOptions::rle, ".rle.json"},
+                                              {"polygons", &SaveOptions::polygons, ".geojson"}};
+
 struct BatchOptions {
-  std::filesystem::path
-      folder;  ///< outputs: FOLDER/STEM.png, .overlay.jpg, .color.png, .probs.npy, .templates.jpg
+  std::filesystem::path folder;  ///< of the outputs, see OutputKind
   SaveOptions save;
   /// Images (groups of `batch`) in the network at the same time, at least one a device; they share the
   /// threads.
@@ -26,22 +40,31 @@ struct BatchOptions {
   int batch = 1;           ///< images, or crops of them, a run of the network
   bool fail_fast = false;  ///< stop after the first failure
   CropOptions crops;       ///< what becomes of the inputs' boxes
+  /// settings_digest of resume.h; "": outcomes are not to be resumed from, and have no digests.
+  std::string settings;
+  int thumbnails = 0;  ///< longest side of ImageOutcome::thumbnail; 0: none are made
 };
 
 /// What became of one image.
 struct ImageOutcome {
-  std::filesystem::path file;
-  std::string error;  ///< "" = done
+  std::filesystem::path file, stem;  ///< of the input
+  std::string error;                 ///< "" = done
   int width = 0, height = 0;
   std::vector<std::int64_t> pixels;  ///< of each id
   std::vector<Crop> crops;           ///< what went through the network; none: the whole photo
   StageTimes times;
+  Image thumbnail;              ///< with the classes over it, of an image that is done
+  std::string source, outputs;  ///< digests of resume.h, of an image that is done
 };
 
 struct BatchSummary {
   std::size_t done = 0, failed = 0;
   bool stopped = false;  ///< by the token or fail_fast: the rest was not started
 };
+
+/// Where that output of the image goes.
+std::filesystem::path output_path(const std::filesystem::path& folder, const InputFile& input,
+                                  const OutputKind& kind);
 
 /// Throws Error{invalid_argument} where an output would replace one of the inputs.
 void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOptions& options);

@@ -9,6 +9,7 @@
 #include "graph/builder.h"
 #include "graph/passes.h"
 #include "import/onnx_import.h"
+#include "pipeline/model_digest.h"
 
 namespace atrous {
 namespace {
@@ -121,6 +122,7 @@ Model::Model(ModelConfig config, const WeightSource& weights, const ModelOptions
     kept.insert(kept.end(), fusion->inputs.begin(), fusion->inputs.end());
   template_output_ = 1 + static_cast<int>(options.outputs.size());
   const Graph graph = build_graph(config_.nodes, config_.output, nominal, weights, kept);
+  digest_ = model_digest(config_, graph);
   std::set<std::string_view> counted;  // nodes may share weights
   for (const Node& node : graph.nodes())
     for (const Constant& constant : node.constants)

@@ -43,6 +43,7 @@ class Model {
   const Backend& backend() const { return network_->backend(); }
   const std::string& device_note() const { return device_note_; }  ///< "" unless "auto" passed GPUs by
   bool has_random_weights() const { return random_weights_; }
+  const std::string& digest() const { return digest_; }  ///< see model_digest.h
   /// Learned numbers: all tensors but the running statistics of batch norms.
   std::int64_t parameters() const { return parameters_; }
   /// Where the network has a template_morph: the output that is its coefficients; the next one is its boxes.
@@ -52,7 +53,7 @@ class Model {
   Model(ModelConfig config, const WeightSource& weights, const ModelOptions& options, Device device,
         std::string device_note);
   ModelConfig config_;
-  std::string device_note_;
+  std::string device_note_, digest_;
   std::shared_ptr<const Network> network_;
   bool random_weights_ = false;
   std::int64_t parameters_ = 0;

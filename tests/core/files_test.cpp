@@ -82,5 +82,35 @@ TEST(ReadFile, RefusesWhatIsNoFileOrTooLarge) {
   EXPECT_EQ(map_file(folder / "empty").size, 0U);
 }
 
+TEST(ReplaceFile, ItsTemporaryNamesAreKnown) {
+  const test::TempFolder folder;
+  fs::path used;
+  replace_file(folder / "a.png", [&](const fs::path& temporary) {
+    used = temporary;
+    folder.write(temporary.filename().string(), "x");
+  });
+  EXPECT_EQ(meant_by_temporary(used), folder / "a.png");
+  EXPECT_EQ(meant_by_temporary("x/a.part.part12-3"), "x/a.part");
+  for (const char* name : {"a.png", "a.part", "a.part1", "a.part1-", "a.part-1", "a.part1-2x", "a.partx-2",
+                           ".part1-2", "a.part1-2.png", "a.part1 -2"})
+    EXPECT_EQ(meant_by_temporary(name), std::nullopt) << name;
+}
+
+TEST(LineWriter, AddsToWhatIsThere) {
+  const test::TempFolder folder;
+  for (const char* line : {"one", "two"}) {
+    LineWriter writer(folder / "new/log");
+    writer.add(line);
+    writer.add("");
+  }
+  const std::vector<std::byte> content = read_file(folder / "new/log");
+  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(content.data()), content.size()),
+            "one\n\ntwo\n\n");
+  EXPECT_EQ(message_of([&] { LineWriter writer(folder / "new"); }),
+            (folder / "new").string() + ": cannot be written: Is a directory");
+  LineWriter full("/dev/full");
+  EXPECT_EQ(message_of([&] { full.add("x"); }), "/dev/full: cannot be written: No space left on device");
+}
+
 }  // namespace
 }  // namespace atrous

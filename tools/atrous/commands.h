@@ -12,7 +12,8 @@ inline constexpr int kDone = 0, kSomeFailed = 1, kNothingRun = 2, kInterrupted =
 /// Each adds its subcommand to `app`; a call of the subcommand stores what to run, which returns the exit
 /// status.
 using Run = std::function<int()>;
-void add_segment(CLI::App& app, Run& run);
+/// `words`: the command line, for run.json.
+void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words);
 void add_refine(CLI::App& app, Run& run);
 void add_import(CLI::App& app, Run& run);
 void add_quantize(CLI::App& app, Run& run);

@@ -35,7 +35,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough(false);
   Run command;
-  add_segment(app, command);
+  add_segment(app, command, {argv, argv + argc});
   add_refine(app, command);
   add_import(app, command);
   add_quantize(app, command);

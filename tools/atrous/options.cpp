@@ -84,29 +84,24 @@ std::vector<std::string> split(const std::string& list) {
 }
 
 SaveOptions parse_save(const std::string& list) {
-  SaveOptions save{false, false, false, false, false};
+  SaveOptions save;
+  save.mask = false;
   const std::vector<std::string> parts = split(list);
   if (parts.empty()) fail(ErrorCode::invalid_argument, "--save names nothing");
   for (const std::string& part : parts) {
-    if (part == "mask")
-      save.mask = true;
-    else if (part == "overlay")
-      save.overlay = true;
-    else if (part == "color")
-      save.color = true;
-    else if (part == "probs")
-      save.probs = true;
-    else if (part == "templates")
-      save.templates = true;
-    else if (part == "rle" || part == "polygons")
-      fail(ErrorCode::unsupported,
-           "--save: this version does not write {} (mask, overlay, color, probs and templates it does)",
-           part);
-    else
-      fail(ErrorCode::invalid_argument, "--save: there is no '{}' (mask, overlay, color, probs, templates)",
-           part);
+    const auto* kind = std::find_if(std::begin(kOutputKinds), std::end(kOutputKinds),
+                                    [&](const OutputKind& known) { return part == known.name; });
+    if (kind == std::end(kOutputKinds))
+      fail(ErrorCode::invalid_argument, "--save: there is no '{}' ({})", part, list_output_kinds());
+    save.*kind->wanted = true;
   }
   return save;
+}
+
+std::string list_output_kinds() {
+  std::string list;
+  for (const OutputKind& kind : kOutputKinds) list += (list.empty() ? "" : ", ") + std::string(kind.name);
+  return list;
 }
 
 }  // namespace atrous::cli

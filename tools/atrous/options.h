@@ -37,8 +37,10 @@ std::string crf_text(const std::string& crf, const std::string& crf_on);
 /// Superpixels where --superpixels has no number.
 inline constexpr int kDefaultSuperpixels = 600;
 
-/// "mask,overlay,color,probs" as flags. Throws Error.
+/// "mask,overlay,..." as flags. Throws Error.
 SaveOptions parse_save(const std::string& list);
+/// All that --save knows, "mask, overlay, ...".
+std::string list_output_kinds();
 
 /// Parts of a comma-separated list.
 std::vector<std::string> split(const std::string& list);

@@ -43,7 +43,9 @@ LabelSet find_labels(const std::string& name, int classes) {
 
 int refine(const Arguments& arguments) {
   const SaveOptions save = parse_save(arguments.save);
-  if (save.overlay || save.color) fail(ErrorCode::invalid_argument, "--save: refine writes mask and probs");
+  for (const OutputKind& kind : kOutputKinds)
+    if (save.*kind.wanted && kind.wanted != &SaveOptions::mask && kind.wanted != &SaveOptions::probs)
+      fail(ErrorCode::invalid_argument, "--save: refine writes mask and probs, not {}", kind.name);
   const std::string text = crf_text(arguments.crf, arguments.crf_on);
   const bool crf = text != "off" && (!text.empty() || arguments.superpixels.empty());
   const CrfParams params = parse_crf(crf ? text : "");

@@ -6,13 +6,18 @@
 #include "commands.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/stopwatch.h"
 #include "crop_options.h"
+#include "html_report.h"
 #include "image/codec.h"
 #include "image/npy.h"
 #include "image/overlay.h"
 #include "messages.h"
 #include "options.h"
+#include "pipeline/resume.h"
+#include "pipeline/shard.h"
 #include "progress.h"
+#include "report_line.h"
 
 namespace atrous::cli {
 namespace {
@@ -26,7 +31,10 @@ struct Arguments {
   SegmentArguments segment;
   CropArguments crops;
   BatchOptions batch;
-  bool recurse = false, json = false, quiet = false;
+  bool recurse = false, json = false, quiet = false, resume = false;
+  std::string shard_text, html;  ///< as given; "" = not given
+  Shard shard;
+  std::vector<std::string> command;  ///< the words of the command line
 };
 
 std::stop_source& stop_source() {
@@ -46,46 +54,6 @@ void watch_interrupt() {
 std::string bytes_as_text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-
-Json describe(const ImageOutcome& outcome, const LabelSet& labels, bool detect) {
-  const StageTimes& t = outcome.times;
-  auto rounded = [](double ms) { return std::round(ms * 100) / 100; };
-  Json pixels = Json::object();
-  for (std::size_t id = 0; id < labels.classes.size() && !outcome.pixels.empty(); ++id)
-    if (outcome.pixels[id] > 0) pixels[labels.classes[id].name] = outcome.pixels[id];
-  Json line{{"file", outcome.file.string()},
-            {"status", outcome.error.empty() ? "ok" : "failed"},
-            {"width", outcome.width},
-            {"height", outcome.height}};
-  if (detect && outcome.error.empty()) line["people"] = outcome.crops.size();
-  for (const Crop& crop : outcome.crops) line["boxes"].push_back({crop.x, crop.y, crop.width, crop.height});
-  line["ms"] = {{"decode", rounded(t.decode)},           {"detect", rounded(t.detect)},
-                {"preprocess", rounded(t.preprocess)},   {"network", rounded(t.network)},
-                {"upsample", rounded(t.upsample)},       {"crf", rounded(t.crf)},
-                {"superpixels", rounded(t.superpixels)}, {"encode", rounded(t.encode)}};
-  line["pixels"] = pixels;
-  if (!outcome.error.empty()) line["error"] = outcome.error;
-  return line;
-}
-
-/// "photo.jpg: hair 3.1%, dress 20.4%", the largest first, without the background.
-std::string summarise(const ImageOutcome& outcome, const LabelSet& labels) {
-  std::vector<std::pair<std::int64_t, std::size_t>> found;
-  std::int64_t total = 0;
-  for (std::size_t id = 0; id < outcome.pixels.size(); ++id) {
-    total += outcome.pixels[id];
-    if (id > 0 && id < labels.classes.size() && outcome.pixels[id] > 0)
-      found.emplace_back(-outcome.pixels[id], id);
-  }
-  std::sort(found.begin(), found.end());
-  std::string text = outcome.file.string() + ":";
-  for (std::size_t i = 0; i < found.size(); ++i)
-    text += fmt::format("{} {} {:.1f}%", i == 0 ? "" : ",", labels.classes[found[i].second].name,
-                        -100.0 * static_cast<double>(found[i].first) / static_cast<double>(total));
-  return found.empty() ? text + " only " + labels.classes[0].name : text;
-}
-
-std::string dump(const Json& line) { return line.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 void write_text(const std::filesystem::path& file, const std::string& text) {
   write_file(file, std::as_bytes(std::span(text)));
@@ -113,21 +81,53 @@ std::string describe_devices(const std::vector<std::shared_ptr<const Model>>& mo
   return text;
 }
 
+/// What a resumed run leaves alone, in a line.
+void say_resumed(std::size_t images, const Resumed& resumed) {
+  const std::size_t left = resumed.left.size();
+  std::string text = fmt::format("{} of {} images were done before, {} to do", images - left, images, left);
+  if (resumed.changed > 0)
+    text += fmt::format(" ({} again: the file, the model, the settings or the outputs are not as they were)",
+                        resumed.changed);
+  say(text);
+}
+
 int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<const Model>>& models,
                   const SegmentOptions& options, const std::vector<InputFile>& files) {
   const Model& model = *models.front();
   const LabelSet& labels = model.labels();
-  const std::filesystem::path folder = arguments.batch.folder;
-  write_text(folder / "report.jsonl", "");  // an unwritable folder is found before the work
+  BatchOptions batch = arguments.batch;
+  batch.settings = settings_digest(model, options, batch);
+  const std::filesystem::path report = batch.folder / shard_file("report", arguments.shard, ".jsonl");
+  Resumed resumed{files};
+  if (arguments.resume)
+    resumed = resume(files, batch, report);
+  else
+    write_text(report, "");
+  LineWriter lines(report);  // an unwritable folder is found before the work
+  std::optional<HtmlReport> page;
+  if (!arguments.html.empty()) {
+    if (arguments.resume) remove_leftovers({arguments.html});
+    page.emplace(arguments.html, labels);
+    page->add_earlier(report);
+    batch.thumbnails = HtmlReport::kThumbnail;
+  }
   if (!arguments.quiet) say(model.config().name + " on " + describe_devices(models));
+  if (!arguments.quiet && arguments.resume) say_resumed(files.size(), resumed);
   watch_interrupt();
-  Progress progress(files.size(), arguments.quiet);
-  std::string report;
+  Stopwatch watch;
+  Progress progress(resumed.left.size(), arguments.quiet);
+  std::string unwritten;  // why a report is not whole
   const BatchSummary summary = run_batch(
-      models, options, arguments.batch, files,
+      models, options, batch, resumed.left,
       [&](const ImageOutcome& outcome) {
-        const std::string line = dump(describe(outcome, labels, arguments.batch.crops.detect_people));
-        report += line + "\n";
+        const Json described = describe(outcome, labels, batch.crops.detect_people);
+        const std::string line = dump(described);
+        if (page) page->add(described, outcome.thumbnail);
+        try {
+          lines.add(line);
+        } catch (const Error& error) {
+          unwritten = error.message();
+        }
         progress.clear();
         if (!outcome.error.empty()) say(outcome.error);
         if (arguments.json) std::cout << line << std::endl;
@@ -136,20 +136,31 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
         progress.advance();
       },
       stop_source().get_token());
-  write_text(folder / "report.jsonl", report);
   const bool interrupted = stop_source().stop_requested();
-  const Json run{{"version", ATROUS_VERSION},
+  const Json run{{"command", arguments.command},
+                 {"version", ATROUS_VERSION},
                  {"inputs", arguments.inputs},
                  {"model", model.config().name},
+                 {"model_digest", model.digest()},
                  {"device", to_string(model.backend().device())},
                  {"backend", model.backend().describe()},
+                 {"shard", fmt::format("{}/{}", arguments.shard.index, arguments.shard.count)},
                  {"images", files.size()},
+                 {"skipped", files.size() - resumed.left.size()},
                  {"done", summary.done},
                  {"failed", summary.failed},
+                 {"seconds", std::round(watch.lap()) / 1000},
                  {"interrupted", interrupted}};
-  write_text(folder / "run.json", run.dump(2) + "\n");
+  write_text(batch.folder / shard_file("run", arguments.shard, ".json"),
+             run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  try {
+    if (page) page->finish(run);
+  } catch (const Error& error) {
+    unwritten = error.message();
+  }
+  if (!unwritten.empty()) say(unwritten);
   if (interrupted) return kInterrupted;
-  return summary.failed > 0 ? kSomeFailed : kDone;
+  return summary.failed > 0 || !unwritten.empty() ? kSomeFailed : kDone;
 }
 
 int segment(Arguments& arguments) {
@@ -158,18 +169,27 @@ int segment(Arguments& arguments) {
   options.want_template_sheet = arguments.batch.save.templates;
   const bool from_stdin =
       std::find(arguments.inputs.begin(), arguments.inputs.end(), "-") != arguments.inputs.end();
-  if (from_stdin && arguments.inputs.size() > 1)
-    fail(ErrorCode::invalid_argument, "'-' (an image on stdin) must be the only input");
+  if (from_stdin && (arguments.inputs.size() > 1 || arguments.resume || !arguments.shard_text.empty()))
+    fail(ErrorCode::invalid_argument,
+         "'-' (an image on stdin) must be the only input, without --resume and --shard");
+  const std::string ending = std::filesystem::path(arguments.html).extension().string();
+  if (!arguments.html.empty() && ending != ".html" && ending != ".htm")
+    fail(ErrorCode::invalid_argument, "--report: '{}' does not end in .html", arguments.html);
+  if (!arguments.shard_text.empty()) arguments.shard = parse_shard(arguments.shard_text, std::getenv);
   std::vector<InputFile> files =
       from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
   arguments.batch.crops = arguments.crops.parse(files);
-  const std::vector<std::shared_ptr<const Model>> models =
-      Model::open_on(static_cast<int>(files.size()), arguments.model.model, arguments.model.options);
+  arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
+  const bool to_stdout = from_stdin && arguments.folder.empty();
+  if (to_stdout && !arguments.html.empty())
+    fail(ErrorCode::invalid_argument, "--report: an image on stdin has one only with -o");
+  if (!to_stdout) refuse_to_overwrite(files, arguments.batch);
+  files = take_shard(std::move(files), arguments.shard);
+  const std::vector<std::shared_ptr<const Model>> models = Model::open_on(
+      std::max(1, static_cast<int>(files.size())), arguments.model.model, arguments.model.options);
   Segmenter segmenter(models.front(),
                       options);  // options that make no sense fail before anything is said or written
-  if (from_stdin && arguments.folder.empty()) return segment_stdin(segmenter, files.front(), arguments.batch);
-  arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
-  refuse_to_overwrite(files, arguments.batch);
+  if (to_stdout) return segment_stdin(segmenter, files.front(), arguments.batch);
   const int status = segment_files(arguments, models, options, files);
   if (!arguments.quiet) say("results are in " + arguments.batch.folder.string());
   return status;
@@ -177,16 +197,16 @@ int segment(Arguments& arguments) {
 
 }  // namespace
 
-void add_segment(CLI::App& app, Run& run) {
+void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words) {
   auto arguments = std::make_shared<Arguments>();
+  arguments->command = words;
   CLI::App* command = app.add_subcommand("segment", "label maps (and more) for images");
   command->add_option("input", arguments->inputs, "images, folders, quoted globs, @list.txt, or - (stdin)")
       ->required();
   command->add_option("-o,--output", arguments->folder,
                       "folder of the results; default: atrous-out (for - the mask goes to stdout)");
   command
-      ->add_option("--save", arguments->save,
-                   "what to write: mask, overlay, color, probs, templates; comma separated")
+      ->add_option("--save", arguments->save, "what to write: " + list_output_kinds() + "; comma separated")
       ->capture_default_str();
   command->add_flag("-r,--recurse", arguments->recurse, "sub-folders of folders too");
   arguments->model.add_to(*command, false);
@@ -199,6 +219,14 @@ void add_segment(CLI::App& app, Run& run) {
       ->add_option("--workers", arguments->batch.workers, "images at the same time; they share the threads")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  command->add_flag("--resume", arguments->resume,
+                    "leave alone what an earlier run into the folder did with the same model and settings");
+  command->add_option(
+      "--shard", arguments->shard_text,
+      "I/N: only the I-th of N parts of the inputs, I from 1 on; auto: as a Slurm array or an "
+      "indexed Kubernetes job says");
+  command->add_option("--report", arguments->html,
+                      "an HTML file to write: a page with thumbnails, areas, times and failures");
   command->add_flag("--fail-fast", arguments->batch.fail_fast, "stop after the first image that fails");
   command->add_flag("--json", arguments->json, "a JSON line an image on stdout");
   command->add_flag("-q,--quiet", arguments->quiet, "failures only");
