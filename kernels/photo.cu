@@ -48,7 +48,7 @@ struct Segment {
 
 /// linear_sample() of core/resample.h.
 ATROUS_DEVICE void sample(const AxisMap& map, int pixel, std::int64_t in, int* low, float* weight) {
-  double at = map.factor * pixel + map.offset;
+  double at = map.factor * (pixel + map.first) + map.offset - map.origin;
   const double last = static_cast<double>(in - 1);
   at = at < 0 ? 0 : (at > last ? last : at);
   *low = static_cast<int>(at);

@@ -25,6 +25,17 @@ struct Image {
   ImageView view() const { return {rgb.data(), width, height, std::ptrdiff_t{3} * width}; }
 };
 
+/// Whole pixels of a photo, all within it.
+struct Crop {
+  int x = 0, y = 0, width = 0, height = 0;
+  bool operator==(const Crop&) const = default;
+};
+
+/// That part of the photo, in the photo's memory.
+inline ImageView cut(const ImageView& photo, const Crop& crop) {
+  return {photo.row(crop.y) + std::ptrdiff_t{3} * crop.x, crop.width, crop.height, photo.stride};
+}
+
 /// A rectangle of a photo, in pixels: (x, y) is its top left corner, pixel (i, j) covers [i, i+1) x [j, j+1).
 struct PhotoBox {
   double x = 0, y = 0, width = 0, height = 0;

@@ -17,9 +17,13 @@ struct LinearSample {
 /// What to read at position `at` of an axis of `in` elements; outside the axis the border repeats.
 LinearSample linear_sample(double at, std::int64_t in);
 
-/// Position on an axis of the network's output that a photo's pixel reads: factor * pixel + offset.
+/// Position on an axis of the network's output that a photo's pixel reads: factor * pixel + offset. Where
+/// photo and output are parts of larger ones, the pixel counts from the whole photo's border, of which the
+/// part begins at `first`, and the position from the whole output's, of which ours begins at `origin`: a part
+/// gets exactly the weights that the whole would.
 struct AxisMap {
   double factor = 1, offset = 0;
+  int first = 0, origin = 0;
 };
 
 /// One image of the network's output, on the device: logits [h, w, classes].
@@ -35,6 +39,7 @@ struct PhotoSampling {
   int width = 0, height = 0;  ///< of the photo
   AxisMap columns, rows;
   bool mirrored = false;  ///< the network saw the photo mirrored: its pixel x lies at width - 1 - x
+                          ///< (columns.first then counts from the right border)
 };
 
 /// One axis of a bilinear resize: half-pixel (x+0.5)*in/out - 0.5, or align_corners x*(in-1)/(out-1).

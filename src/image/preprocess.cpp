@@ -32,7 +32,8 @@ AxisMap photo_to_logits(int photo, int scaled, int padded_size, std::int64_t log
 
 }  // namespace
 
-Geometry plan_geometry(const InputSpec& input, int photo_width, int photo_height, double scale) {
+Geometry plan_geometry(const InputSpec& input, int photo_width, int photo_height, double scale,
+                       std::int64_t most_pixels) {
   const double w = photo_width, h = photo_height;
   double zoom = 1;
   if (input.policy == SizePolicy::short_side) zoom = input.height / std::min(w, h);
@@ -49,7 +50,7 @@ Geometry plan_geometry(const InputSpec& input, int photo_width, int photo_height
   g.width = padded(fixed ? std::max(g.scaled_width, rounded(input.width * scale)) : g.scaled_width, input);
   g.height =
       padded(fixed ? std::max(g.scaled_height, rounded(input.height * scale)) : g.scaled_height, input);
-  if (std::int64_t{g.width} * g.height > (std::int64_t{1} << 28))
+  if (std::int64_t{g.width} * g.height > most_pixels)
     fail(ErrorCode::invalid_argument, "a network input of {}x{} is too large", g.width, g.height);
   return g;
 }

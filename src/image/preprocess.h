@@ -16,9 +16,13 @@ struct Geometry {
   bool operator==(const Geometry&) const = default;
 };
 
+/// Of an input that is not cut into tiles.
+inline constexpr std::int64_t kMostInputPixels = std::int64_t{1} << 28;
+
 /// `scale` multiplies the scaled size (multi-scale inference). Throws Error{invalid_argument} where the
-/// result is larger than 2^28 pixels.
-Geometry plan_geometry(const InputSpec& input, int photo_width, int photo_height, double scale = 1);
+/// result has more than `most_pixels`.
+Geometry plan_geometry(const InputSpec& input, int photo_width, int photo_height, double scale = 1,
+                       std::int64_t most_pixels = kMostInputPixels);
 
 /// How the photo's pixels read the network's output of `logits_width` x `logits_height`.
 PhotoSampling sample_logits(const Geometry& geometry, std::int64_t logits_width, std::int64_t logits_height,

@@ -21,10 +21,6 @@ Span clip_axis(double begin, double length, double enlarge, int extent) {
   return {clip(std::floor(middle - half)), clip(std::ceil(middle + half))};
 }
 
-ImageView cut(const ImageView& photo, const Crop& crop) {
-  return {photo.row(crop.y) + std::ptrdiff_t{3} * crop.x, crop.width, crop.height, photo.stride};
-}
-
 void add_times(StageTimes& sum, const StageTimes& part) {
   for (double StageTimes::*stage : {&StageTimes::preprocess, &StageTimes::network, &StageTimes::upsample,
                                     &StageTimes::crf, &StageTimes::superpixels})

@@ -8,12 +8,6 @@
 
 namespace atrous {
 
-/// Whole pixels of a photo, all within it.
-struct Crop {
-  int x = 0, y = 0, width = 0, height = 0;
-  bool operator==(const Crop&) const = default;
-};
-
 /// The box scaled by `enlarge` about its centre, outward to whole pixels, then clipped to the photo. Throws
 /// Error{invalid_argument} where the box is empty or nothing of it is left, and for a factor that is not
 /// between 0.1 and 10.

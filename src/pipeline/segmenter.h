@@ -10,6 +10,7 @@
 #include "core/image.h"
 #include "image/preprocess.h"
 #include "pipeline/model.h"
+#include "pipeline/tile_plan.h"
 #include "refine/crf_params.h"
 
 namespace atrous {
@@ -21,6 +22,9 @@ struct SegmentOptions {
   std::optional<std::string> crf;   ///< none: as the config says; "off"; else as parse_crf reads it
   std::optional<int> superpixels;   ///< none: as the config says; 0: off
   bool want_probabilities = false;  ///< fill SegmentResult::probabilities
+  /// Tiles of the photo at its own resolution (times a scale) instead of the config's input size. CRF and
+  /// superpixels then see a tile and half an overlap around it.
+  TileOptions tile;
   bool want_template_sheet =
       false;  ///< fill SegmentResult::template_sheet; the model must have a template_morph
 };
@@ -43,7 +47,7 @@ struct SegmentResult {
 /// depend on the number of threads.
 class Segmenter {
  public:
-  /// Throws Error{invalid_argument} for options that make no sense.
+  /// Throws Error{invalid_argument} for options that make no sense, and what Tiling throws.
   explicit Segmenter(std::shared_ptr<const Model> model, const SegmentOptions& options = {});
 
   SegmentResult run(const ImageView& photo);
@@ -52,22 +56,33 @@ class Segmenter {
   std::vector<SegmentResult> run(std::span<const ImageView> photos);
 
   const Model& model() const { return *model_; }
+  /// Tiling::note; "" without tiles.
+  std::string tile_note() const { return tiling_ ? tiling_->note() : ""; }
   void set_observer(Executor::Observer observer) { executor_.set_observer(std::move(observer)); }
 
  private:
+  /// A tile of a plan, and the pixels of the photo that it gives scores or labels for.
+  struct Tile {
+    std::size_t column, row;
+    Crop seen;
+  };
   void run_group(std::span<const ImageView> photos, std::span<SegmentResult> results);
-  void run_pass(std::span<const ImageView> photos, double scale, bool flip, std::span<ScoreMap> fused,
-                std::span<SegmentResult> results);
+  void scale_photos(std::span<const ImageView> photos, std::span<const Pass> passes);
+  void run_pass(std::span<const ImageView> photos, const TilePlan& plan, std::size_t pass, const Tile& tile,
+                std::span<ScoreMap> fused, std::span<SegmentResult> results);
   void draw_template_sheets(std::span<const ImageView> photos, const Geometry& geometry,
                             std::span<SegmentResult> results);
-  void finish(const ImageView& photo, ScoreMap scores, SegmentResult& result) const;
+  void finish(const ImageView& photo, double share, ScoreMap scores, SegmentResult& result) const;
+  bool refines() const { return crf_ || superpixels_ > 0; }
   bool needs_scores() const;
 
   std::shared_ptr<const Model> model_;
   SegmentOptions options_;
   Executor executor_;
   PixelTable pixels_;
-  Image scaled_;  ///< the photo at the network's scale, memory kept from one to the next
+  std::optional<Tiling> tiling_;
+  std::vector<ImageView> scaled_;     ///< the photos at each pass's scale, pass by pass
+  std::vector<Image> scaled_memory_;  ///< of those that are not the photos' own, kept from one to the next
   std::optional<CrfParams> crf_;
   int superpixels_ = 0;
 };

@@ -32,6 +32,12 @@ void SegmentArguments::add_to(CLI::App& command) {
                      "superpixel smoothing: --superpixels, --superpixels=N or --superpixels=off");
   command.add_option("--scales", scales, "multi-scale inference, e.g. 0.5,0.75,1");
   command.add_flag("--flip", flip, "mirrored inference too");
+  command.add_option("--tile", tile,
+                     "N or N:OVERLAP: for images that do not fit, overlapping tiles of at most NxN pixels of "
+                     "the network's input, "
+                     "which is the photo at its own resolution times --scales, whatever size the model asks "
+                     "for; default overlap: "
+                     "what the network's receptive field needs (`atrous inspect`), at most N/2");
 }
 
 SegmentOptions SegmentArguments::parse(int threads) const {
@@ -41,6 +47,7 @@ SegmentOptions SegmentArguments::parse(int threads) const {
   if (const std::string text = crf_text(crf, crf_on); !text.empty()) options.crf = text;
   if (options.crf && *options.crf != "off") parse_crf(*options.crf);
   if (!superpixels.empty()) options.superpixels = parse_superpixels(superpixels);
+  if (!tile.empty()) options.tile = parse_tile(tile);
   if (!scales.empty()) {
     options.scales.clear();
     for (const std::string& part : split(scales)) {
@@ -71,6 +78,21 @@ int parse_superpixels(const std::string& text) {
   if (!count || *count < 1 || *count > 100'000'000)
     fail(ErrorCode::invalid_argument, "--superpixels: '{}' is neither a number from 1 nor off", text);
   return static_cast<int>(*count);
+}
+
+TileOptions parse_tile(const std::string& text) {
+  constexpr std::int64_t kLargest = 1 << 16;
+  const std::size_t colon = text.find(':');
+  auto pixels = [&](const std::string& part, std::int64_t least) {
+    const std::int64_t value = parse_integer(part).value_or(-1);
+    if (value < least || value > kLargest)
+      fail(ErrorCode::invalid_argument, "--tile: '{}' is neither N nor N:OVERLAP, pixels up to {}", text,
+           kLargest);
+    return static_cast<int>(value);
+  };
+  TileOptions options{pixels(text.substr(0, colon), 1), {}};
+  if (colon != text.npos) options.overlap = pixels(text.substr(colon + 1), 0);
+  return options;
 }
 
 std::vector<std::string> split(const std::string& list) {

@@ -21,7 +21,7 @@ struct ModelArguments {
 
 /// How to segment, for `segment` and `eval`.
 struct SegmentArguments {
-  std::string crf, crf_on, superpixels, scales;  ///< as given; "" = not given
+  std::string crf, crf_on, superpixels, scales, tile;  ///< as given; "" = not given
   bool flip = false;
 
   void add_to(CLI::App& command);
@@ -41,6 +41,9 @@ inline constexpr int kDefaultSuperpixels = 600;
 SaveOptions parse_save(const std::string& list);
 /// All that --save knows, "mask, overlay, ...".
 std::string list_output_kinds();
+
+/// "N" or "N:OVERLAP". Throws Error.
+TileOptions parse_tile(const std::string& text);
 
 /// Parts of a comma-separated list.
 std::vector<std::string> split(const std::string& list);

@@ -190,6 +190,7 @@ int segment(Arguments& arguments) {
   Segmenter segmenter(models.front(),
                       options);  // options that make no sense fail before anything is said or written
   if (to_stdout) return segment_stdin(segmenter, files.front(), arguments.batch);
+  if (!arguments.quiet && !segmenter.tile_note().empty()) say("--tile: " + segmenter.tile_note());
   const int status = segment_files(arguments, models, options, files);
   if (!arguments.quiet) say("results are in " + arguments.batch.folder.string());
   return status;

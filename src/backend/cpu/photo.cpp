@@ -14,7 +14,7 @@ std::vector<LinearSample> samples(const AxisMap& map, int photo, std::int64_t lo
   std::vector<LinearSample> result;
   for (int i = 0; i < photo; ++i) {
     const int at = mirrored ? photo - 1 - i : i;
-    result.push_back(linear_sample(map.factor * at + map.offset, logits));
+    result.push_back(linear_sample(map.factor * (at + map.first) + map.offset - map.origin, logits));
   }
   return result;
 }
