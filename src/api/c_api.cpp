@@ -102,7 +102,7 @@ Layout layout_of(std::int32_t format) {
 atrous::Image to_rgb(const atrous_image& given) {
   require(given.pixels, "image.pixels");
   if (given.width < 1 || given.height < 1 ||
-      std::int64_t{given.width} * given.height > (std::int64_t{1} << 28))
+      std::int64_t{given.width} * given.height > atrous::kMostImagePixels)
     fail(ErrorCode::invalid_argument, "image: {}x{} is no extent it can have", given.width, given.height);
   const Layout layout = layout_of(given.format);
   const std::ptrdiff_t packed = std::ptrdiff_t{given.width} * layout.channels;

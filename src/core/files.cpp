@@ -18,7 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 constexpr std::string_view kPart = ".part";  ///< in temporary names, before the process and a number
 
 /// A file descriptor that closes itself.
@@ -69,12 +68,12 @@ MappedFile map_file(const fs::path& file) {
 
 std::vector<std::byte> read_file(const fs::path& file) {
   const Descriptor descriptor(file == "-" ? fs::path("/dev/stdin") : file, O_RDONLY);
-  auto refuse = [&] { fail(ErrorCode::bad_file, "{}: is larger than 1 GiB", file.string()); };
-  if (descriptor.size() > kMostBytes) refuse();
+  auto refuse = [&] { fail(ErrorCode::bad_file, "{}: is larger than 2 GiB", file.string()); };
+  if (descriptor.size() > kMostFileBytes) refuse();
   std::vector<std::byte> content(descriptor.size());
   std::size_t filled = 0;
   while (true) {  // a pipe has no size, and a file may grow or shrink while it is read
-    if (filled > kMostBytes) refuse();
+    if (filled > kMostFileBytes) refuse();
     if (filled == content.size()) content.resize(content.size() + (1U << 16U));
     const ssize_t got = ::read(descriptor.get(), content.data() + filled, content.size() - filled);
     if (got < 0) descriptor.complain();

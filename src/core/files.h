@@ -21,7 +21,10 @@ struct MappedFile {
 /// Throws Error{not_found | io}.
 MappedFile map_file(const std::filesystem::path& file);
 
-/// A whole file (or, for "-", standard input) of at most 1 GiB. Throws Error{not_found | io | bad_file}.
+/// Of a file that is read whole: what OpenCV decodes, whose sizes are ints.
+inline constexpr std::size_t kMostFileBytes = (std::size_t{1} << 31U) - 1;
+
+/// A whole file (or, for "-", standard input) of less than 2 GiB. Throws Error{not_found | io | bad_file}.
 std::vector<std::byte> read_file(const std::filesystem::path& file);
 
 /// While one lives, others of the same file wait in their constructor, those of other processes too. The

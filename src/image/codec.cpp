@@ -15,8 +15,6 @@
 namespace atrous {
 namespace {
 
-constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;
-
 cv::Mat borrow(const ImageView& image) {
   return {image.height, image.width, CV_8UC3, const_cast<std::uint8_t*>(image.data),
           static_cast<std::size_t>(image.stride)};
@@ -39,9 +37,9 @@ Image decode_image(std::span<const std::byte> file, const std::string& name) {
   const ImageHeader header = sniff(file, name);
   if (header.width < 1 || header.height < 1)
     fail(ErrorCode::bad_file, "{}: has no pixels ({}x{})", name, header.width, header.height);
-  if (header.width > kMostPixels / header.height)
+  if (header.width > kMostImagePixels / header.height)
     fail(ErrorCode::bad_file, "{}: claims {}x{} pixels, more than the limit of {}", name, header.width,
-         header.height, kMostPixels);
+         header.height, kMostImagePixels);
   cv::Mat bgr;
   try {
     const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1, const_cast<std::byte*>(file.data()));

@@ -12,9 +12,12 @@
 
 namespace atrous {
 
+/// Pixels that an image may have: more than 23000x23000, and half of what OpenCV takes.
+inline constexpr std::int64_t kMostImagePixels = std::int64_t{1} << 29;
+
 /// Decodes JPEG, PNG, WebP, TIFF or BMP to 8-bit RGB: turned as EXIF says, 16 bits scaled to 8, grey
 /// repeated, alpha dropped. `name` stands for the image in messages. A file that is empty, cut short, of
-/// another kind or larger than 2^28 pixels is Error{bad_file} "NAME: reason".
+/// another kind or larger than kMostImagePixels is Error{bad_file} "NAME: reason".
 Image decode_image(std::span<const std::byte> file, const std::string& name);
 Image load_image(const std::filesystem::path& file);
 

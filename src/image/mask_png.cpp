@@ -96,7 +96,7 @@ LabelMap load_mask(const std::filesystem::path& file) {
   const ImageHeader header = sniff(bytes, file.string());
   if (header.format != "PNG")
     fail(ErrorCode::bad_file, "{}: a label map must be a PNG, this is a {}", file.string(), header.format);
-  if (header.width < 1 || header.height < 1 || header.width > (std::int64_t{1} << 28) / header.height)
+  if (header.width < 1 || header.height < 1 || header.width > kMostImagePixels / header.height)
     fail(ErrorCode::bad_file, "{}: claims {}x{} pixels", file.string(), header.width, header.height);
   Reader reader{bytes};
   LabelMap labels;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace atrous {
 namespace {
@@ -107,7 +108,7 @@ ImageHeader sniff(std::span<const std::byte> data, const std::string& name) {
   using namespace std::string_view_literals;
   const Bytes file(data, name);
   if (data.empty()) file.complain("is empty");
-  if (data.size() > (std::size_t{1} << 30U)) file.complain("is larger than 1 GiB");
+  if (data.size() > kMostFileBytes) file.complain("is larger than 2 GiB");
   if (file.starts_with("\xff\xd8\xff"sv)) return sniff_jpeg(file);
   if (file.starts_with("\x89PNG\r\n\x1a\n"sv)) return sniff_png(file);
   if (file.starts_with("RIFF") && file.starts_with("WEBP", 8)) return sniff_webp(file);

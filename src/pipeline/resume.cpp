@@ -100,6 +100,8 @@ std::string settings_digest(const Model& model, const SegmentOptions& segment, c
   digest.add(plan.int8);
   for (double scale : segment.scales) digest.add(scale);
   digest.add(segment.flip);
+  digest.add(segment.tile.size);
+  digest.add(segment.tile.overlap.value_or(-1));
   digest.add(segment.crf.value_or("as the config says"));
   digest.add(segment.superpixels.value_or(-1));
   for (const OutputKind& kind : kOutputKinds) digest.add(options.save.*kind.wanted);

@@ -77,7 +77,7 @@ TEST(ReadFile, RefusesWhatIsNoFileOrTooLarge) {
   EXPECT_EQ(message_of([&] { map_file(folder.path()); }), folder.path().string() + ": is a folder");
   const fs::path sparse = folder.write("sparse", "");
   fs::resize_file(sparse, std::uintmax_t{1} << 40U);
-  EXPECT_EQ(message_of([&] { read_file(sparse); }), sparse.string() + ": is larger than 1 GiB");
+  EXPECT_EQ(message_of([&] { read_file(sparse); }), sparse.string() + ": is larger than 2 GiB");
   EXPECT_TRUE(read_file(folder.write("empty", "")).empty());
   EXPECT_EQ(map_file(folder / "empty").size, 0U);
 }

@@ -8,6 +8,7 @@
 #include "graph/builder.h"
 #include "model_run.h"
 #include "options.h"
+#include "pipeline/tile_plan.h"
 
 namespace atrous::cli {
 namespace {
@@ -74,6 +75,33 @@ void print_plan(const Json& steps) {
   }
 }
 
+/// What the scores see of the input, and what tiles need (`segment --tile`).
+Json describe_field(const Graph& graph, const Shape& input) {
+  const ReceptiveFields fields = receptive_fields(graph);
+  if (!fields.refusal.empty()) return {{"tiles", "none: " + fields.refusal}};
+  const TileNeeds needs = tile_needs(graph, fields, input);
+  if (needs.field.fixed) return {{"tiles", "none: the scores do not grow with the input"}};
+  auto pixels = [](const AxisField& axis) { return axis.high - axis.low + 1; };
+  return {{"rows", pixels(needs.field.rows)},
+          {"columns", pixels(needs.field.columns)},
+          {"row_stride", needs.field.rows.stride.value()},
+          {"column_stride", needs.field.columns.stride.value()},
+          {"global", needs.field.global},
+          {"tiles", needs.field.global
+                        ? "differ from the whole image: the network pools over all of it"
+                        : fmt::format("equal the whole image from an overlap of {} on", needs.overlap)},
+          {"overlap", needs.overlap}};
+}
+
+std::string field_in_words(const Json& field) {
+  std::string text;
+  if (field.contains("rows"))
+    text = fmt::format("{}{}x{} pixels, stride {}; ", field["global"] ? "all of the input, and closely " : "",
+                       field["columns"].get<double>(), field["rows"].get<double>(),
+                       field["column_stride"].get<double>());
+  return text + "tiles: " + field["tiles"].get<std::string>();
+}
+
 int inspect(const Arguments& arguments) {
   ModelOptions options = arguments.model.options;
   options.random_weights = true;
@@ -106,6 +134,7 @@ int inspect(const Arguments& arguments) {
               {"backend", model->backend().describe()},
               {"input", to_string(input)},
               {"output", to_string(shapes[static_cast<std::size_t>(graph.outputs()[0])])},
+              {"receptive_field", describe_field(graph, input)},
               {"labels", names},
               {"parameters", model->parameters()},
               {"nodes", config.nodes.size()},
@@ -123,6 +152,7 @@ int inspect(const Arguments& arguments) {
   }
   for (const char* key : {"name", "task", "config", "weights", "backend", "input", "output"})
     std::cout << fmt::format("{:12} {}\n", key, result[key].get<std::string>());
+  std::cout << fmt::format("{:12} {}\n", "sees", field_in_words(result["receptive_field"]));
   std::string labels;
   for (const LabelClass& label : config.labels.classes) labels += (labels.empty() ? "" : ", ") + label.name;
   std::cout << fmt::format("{:12} {} ({})\n{:12} {:.3f} M\n{:12} {:.3f} G multiply-adds\n", "labels",
