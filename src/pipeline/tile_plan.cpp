@@ -163,7 +163,8 @@ Tiling::Tiling(const Graph& graph, const InputSpec& input, const TileOptions& op
     fail(ErrorCode::invalid_argument,
          "tiles of {} pixels are too small: this network's stride is {}, so {} at least", size_, period,
          4 * period);
-  overlap_ = options.overlap.value_or(std::min(needs_.overlap, size_ / 2));
+  const bool attainable = !needs_.field.global && needs_.overlap <= size_ / 2;
+  overlap_ = options.overlap.value_or(attainable ? needs_.overlap : std::min(needs_.overlap, size_ / 4));
   if (overlap_ < 0 || overlap_ > size_ - 2 * period)
     fail(ErrorCode::invalid_argument,
          "an overlap of {} leaves nothing of tiles of {} pixels: between 0 and {} (the network's stride is "

@@ -14,8 +14,8 @@ namespace atrous {
 /// How images that do not fit are cut.
 struct TileOptions {
   int size = 0;  ///< most pixels of the network's input along an axis of a tile; 0: no tiles
-  /// Pixels of the network's input that neighbours share at least; none: TileNeeds::overlap, at most half a
-  /// tile.
+  /// Pixels of the network's input that neighbours share at least; none: TileNeeds::overlap where tiles
+  /// then equal the whole photo and half a tile holds it, else that or a quarter of a tile.
   std::optional<int> overlap;
 };
 

@@ -215,7 +215,7 @@ TEST_F(Tiles, PoolingOverTheMapIsSaidAndSeen) {
 TEST_F(Tiles, RefinementSeesATileAndHalfAnOverlap) {
   const Image image = photo(520, 400);
   const std::shared_ptr<const Model> model = open(kStride8);
-  SegmentOptions plain = tiles(300), none = plain, crf = plain, superpixels = plain;
+  SegmentOptions plain = tiles(360), none = plain, crf = plain, superpixels = plain;
   plain.want_probabilities = none.want_probabilities = crf.want_probabilities = true;
   none.crf = "iterations=3,gaussian_weight=0,bilateral_weight=0";
   const SegmentResult a = Segmenter(model, plain).run(image.view()),
@@ -254,6 +254,18 @@ TEST_F(Tiles, WhatCannotBeIsRefused) {
   EXPECT_NE(message(kStride16, {256, 225}).find("between 0 and 224"), std::string::npos);
   EXPECT_NE(message(kStride16, {256, -1}).find("between 0 and 224"), std::string::npos);
   EXPECT_EQ(message(kStride16, {256, 224}), "");
+}
+
+TEST_F(Tiles, OverlapIsTheReceptiveFieldsWhereThatHelps) {
+  auto overlap = [&](const std::string& yaml, int size) {
+    const std::shared_ptr<const Model> model = open(yaml);
+    return Tiling(model->network()->graph(), model->config().input, {size, {}}).overlap();
+  };
+  EXPECT_EQ(overlap(kStride8, 320), 160);
+  EXPECT_EQ(overlap(kStride8, 2000), 160);
+  EXPECT_EQ(overlap(kStride8, 318), 79);    // half a tile does not hold it
+  EXPECT_LT(overlap(kPooling, 2000), 100);  // what is not pooled sees little
+  EXPECT_EQ(overlap(kPooling, 64), 16);
 }
 
 TEST_F(Tiles, TooManyProbabilitiesAreRefusedBeforeTheWork) {

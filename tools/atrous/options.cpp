@@ -32,12 +32,11 @@ void SegmentArguments::add_to(CLI::App& command) {
                      "superpixel smoothing: --superpixels, --superpixels=N or --superpixels=off");
   command.add_option("--scales", scales, "multi-scale inference, e.g. 0.5,0.75,1");
   command.add_flag("--flip", flip, "mirrored inference too");
-  command.add_option("--tile", tile,
-                     "N or N:OVERLAP: for images that do not fit, overlapping tiles of at most NxN pixels of "
-                     "the network's input, "
-                     "which is the photo at its own resolution times --scales, whatever size the model asks "
-                     "for; default overlap: "
-                     "what the network's receptive field needs (`atrous inspect`), at most N/2");
+  command.add_option(
+      "--tile", tile,
+      "N or N:OVERLAP: for images that do not fit, overlapping tiles of at most NxN pixels of the network's "
+      "input, which is the image at its own size times --scales, whatever size the model asks for; "
+      "default overlap: what its receptive field needs (`atrous inspect`), N/4 where N/2 is less");
 }
 
 SegmentOptions SegmentArguments::parse(int threads) const {
