@@ -2,10 +2,11 @@
 /* atrous, the C interface: label maps of photos by DeepLab and human-parsing networks.
  *
  * Every function that can fail returns an atrous_status; atrous_last_error() then says why, in one line, for
- * the calling thread. Handles are opaque. A model is immutable and may be shared by threads; a session and a
- * result belong to one thread at a time. Every struct begins with its size: set struct_size to sizeof the
- * struct and the rest to zero, so that fields added later keep their defaults. Strings are UTF-8 and end with
- * a zero byte; those returned belong to the library. */
+ * the calling thread. Handles are opaque. Threads may share a model, whose weights exist once whatever the
+ * number of sessions, and a session, which does one job at a time; a result may be read by many threads.
+ * Only what closes, destroys or frees a handle must be its last use. Every struct begins with its size: set
+ * struct_size to sizeof the struct and the rest to zero, so that fields added later keep their defaults.
+ * Strings are UTF-8 and end with a zero byte; those returned belong to the library. */
 #ifndef ATROUS_H
 #define ATROUS_H
 
@@ -32,7 +33,8 @@ typedef enum atrous_status {
   ATROUS_UNSUPPORTED = 5, /* this build or device cannot do it */
   ATROUS_IO = 6,          /* reading or writing failed */
   ATROUS_OUT_OF_MEMORY = 7,
-  ATROUS_INTERNAL = 8 /* a defect of the library */
+  ATROUS_INTERNAL = 8, /* a defect of the library */
+  ATROUS_CANCELLED = 9 /* by atrous_cancel or atrous_session_destroy */
 } atrous_status;
 
 typedef enum atrous_pixel_format {
@@ -42,6 +44,11 @@ typedef enum atrous_pixel_format {
   ATROUS_BGRA = 3,
   ATROUS_GRAY = 4
 } atrous_pixel_format;
+
+typedef enum atrous_number_type {
+  ATROUS_FLOAT32 = 0,
+  ATROUS_FLOAT16 = 1 /* IEEE binary16 */
+} atrous_number_type;
 
 typedef struct atrous_model atrous_model;
 typedef struct atrous_session atrous_session;
@@ -58,7 +65,7 @@ typedef struct atrous_session_options {
   int32_t threads;       /* CPU threads; 0: all */
   int32_t flip;          /* 1: mirrored inference too */
   int32_t probabilities; /* 1: keep them in the result */
-  int32_t superpixels;   /* 0: as the config says, -1: off, else how many */
+  int32_t superpixels;   /* 0: as the config says, -1: off, -2: the default number, else how many */
   const char* crf; /* null: as the config says; "off", a preset or "key=value,..."; "": the default preset */
   const double* scales; /* multi-scale inference; null: 1 */
   size_t scale_count;
@@ -73,8 +80,19 @@ typedef struct atrous_image {
   int32_t format;        /* an atrous_pixel_format */
 } atrous_image;
 
+/* Memory of the caller for what comes out, rows without gaps. Its content is undefined after a failure. */
+typedef struct atrous_output {
+  size_t struct_size;
+  uint8_t* labels;          /* class ids [height, width], 255 = ignore; null: not wanted */
+  size_t label_count;       /* elements that `labels` has room for */
+  void* probabilities;      /* [classes, height, width], sums to 1 over classes; null: not wanted. The session
+                               must have been made with `probabilities` */
+  size_t probability_count; /* elements that `probabilities` has room for */
+  int32_t probability_type; /* an atrous_number_type */
+} atrous_output;
+
 ATROUS_API const char* atrous_version(void);
-/* Why the calling thread's last failed call failed; "" where none did. Valid until its next call. */
+/* Why the calling thread's last call failed; "" where it did not. Valid until its next call. */
 ATROUS_API const char* atrous_last_error(void);
 
 /* Opens a model: a name on the model path, a path to a YAML, or null for the embedded one. `options` may be
@@ -89,10 +107,12 @@ ATROUS_API const char* atrous_model_class_name(const atrous_model* model, int32_
 /* Its palette colour: red, green, blue. */
 ATROUS_API atrous_status atrous_model_class_color(const atrous_model* model, int32_t id, uint8_t rgb[3]);
 
-/* A session holds the working memory of one thread. `options` may be null. */
+/* A session holds working memory and does one job at a time, in a thread of the caller or, for what was
+ * submitted, in one of its own. For jobs side by side make more sessions. `options` may be null. */
 ATROUS_API atrous_status atrous_session_create(const atrous_model* model,
                                                const atrous_session_options* options,
                                                atrous_session** session);
+/* Cancels what is submitted and returns when every callback has returned. Not to be called from one. */
 ATROUS_API void atrous_session_destroy(atrous_session* session);
 
 /* Segments an image in memory, or an image file (JPEG, PNG, WebP, TIFF, BMP; turned as its EXIF says). On
@@ -109,15 +129,34 @@ ATROUS_API atrous_status atrous_segment_file(atrous_session* session, const char
 ATROUS_API atrous_status atrous_segment_boxes(atrous_session* session, const atrous_image* image,
                                               const double* boxes, size_t count, double enlarge,
                                               atrous_result** result);
+/* Segments an image into memory of the caller. */
+ATROUS_API atrous_status atrous_segment_into(atrous_session* session, const atrous_image* image,
+                                             const atrous_output* output);
 ATROUS_API void atrous_result_free(atrous_result* result);
+
+/* Called once when a submitted job is over, on the session's thread; atrous_last_error() there says why it
+ * failed. `result` is null after a failure and where the job has an output of its own; else it must be given
+ * to atrous_result_free. It may submit and cancel, and must not throw. */
+typedef void (*atrous_callback)(void* user, uint64_t job, atrous_status status, atrous_result* result);
+/* Segments an image in the background; jobs of one session are done in the order of their submission. The
+ * structs are copied, but the pixels and, where `output` is not null, its memory are used until `callback` is
+ * called. Fails, and never calls it, where the arguments make no sense. *job (which may be null) is the job's
+ * number, from 1. */
+ATROUS_API atrous_status atrous_submit(atrous_session* session, const atrous_image* image,
+                                       const atrous_output* output, atrous_callback callback, void* user,
+                                       uint64_t* job);
+/* Cancels a job, or with 0 all that the session does or has before it, calls in other threads too: they end
+ * with ATROUS_CANCELLED, within a step of the network or of the refinement where they had begun. Nothing
+ * happens where the job is over. From any thread. */
+ATROUS_API void atrous_cancel(atrous_session* session, uint64_t job);
 
 ATROUS_API int32_t atrous_result_width(const atrous_result* result); /* the image's, in pixels */
 ATROUS_API int32_t atrous_result_height(const atrous_result* result);
 /* Class ids [height, width], 255 = ignore; belongs to the result. */
 ATROUS_API const uint8_t* atrous_result_labels(const atrous_result* result);
-/* Copies the probabilities, f32 [classes, height, width], which sum to 1 over classes. `count` is the number
- * of floats that `out` has room for. ATROUS_INVALID_ARGUMENT where they were not asked for or do not fit. */
-ATROUS_API atrous_status atrous_result_probabilities(const atrous_result* result, float* out, size_t count);
+/* Copies what `output` wants of a result. ATROUS_INVALID_ARGUMENT where probabilities were not asked for, or
+ * something does not fit. */
+ATROUS_API atrous_status atrous_result_copy(const atrous_result* result, const atrous_output* output);
 /* Writes the label map as an 8-bit indexed PNG with the model's palette, all of it or nothing. */
 ATROUS_API atrous_status atrous_result_write_mask(const atrous_result* result, const char* file);
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -50,11 +51,19 @@ class Result {
   int height() const { return atrous_result_height(handle_.get()); }
   /// Class ids [height, width]; belongs to the result.
   const std::uint8_t* labels() const { return atrous_result_labels(handle_.get()); }
+  /// Into memory of the caller; its struct_size is set here.
+  void copy(atrous_output output) const {
+    output.struct_size = sizeof(output);
+    check(atrous_result_copy(handle_.get(), &output));
+  }
   /// f32 [classes, height, width].
   std::vector<float> probabilities(int classes) const {
     std::vector<float> values(static_cast<std::size_t>(classes) * static_cast<std::size_t>(width()) *
                               static_cast<std::size_t>(height()));
-    check(atrous_result_probabilities(handle_.get(), values.data(), values.size()));
+    atrous_output output{};
+    output.probabilities = values.data();
+    output.probability_count = values.size();
+    copy(output);
     return values;
   }
   void write_mask(const std::string& file) const {
@@ -69,18 +78,27 @@ class Result {
 class Model {
  public:
   /// A name on the model path, a path to a YAML, or "" for the embedded model.
-  explicit Model(const std::string& name_or_path = "", const std::string& device = "auto") {
+  explicit Model(const std::string& name_or_path = "", const std::string& device = "auto",
+                 const std::string& precision = "auto") {
     atrous_model_options options{};
     options.struct_size = sizeof(options);
     options.device = device.c_str();
+    options.precision = precision.c_str();
     atrous_model* handle = nullptr;
     check(atrous_model_open(name_or_path.empty() ? nullptr : name_or_path.c_str(), &options, &handle));
     handle_.reset(handle);
   }
+  std::string name() const { return atrous_model_name(handle_.get()); }
   int classes() const { return atrous_model_class_count(handle_.get()); }
   std::string class_name(int id) const {
     const char* name = atrous_model_class_name(handle_.get(), id);
     return name != nullptr ? name : "";
+  }
+  /// Red, green, blue.
+  std::array<std::uint8_t, 3> class_color(int id) const {
+    std::array<std::uint8_t, 3> rgb{};
+    check(atrous_model_class_color(handle_.get(), id, rgb.data()));
+    return rgb;
   }
   const atrous_model* get() const { return handle_.get(); }
 
@@ -88,7 +106,7 @@ class Model {
   detail::Handle<atrous_model, atrous_model_close> handle_;
 };
 
-/// The working memory of one thread.
+/// Working memory; one job at a time.
 class Session {
  public:
   /// struct_size of `options` is set here.
@@ -118,6 +136,32 @@ class Session {
     check(atrous_segment_boxes(handle_.get(), &image, numbers, boxes.size(), enlarge, &result));
     return Result(result);
   }
+
+  /// Into memory of the caller. struct_size of both is set here.
+  void segment_into(atrous_image image, atrous_output output) {
+    image.struct_size = sizeof(image);
+    output.struct_size = sizeof(output);
+    check(atrous_segment_into(handle_.get(), &image, &output));
+  }
+  /// In the background; see atrous_submit. The pixels must live until the future is ready: get() then returns
+  /// the result or throws Exception. `job`, unless null, is set to the number for cancel().
+  std::future<Result> submit(atrous_image image, std::uint64_t* job = nullptr) {
+    image.struct_size = sizeof(image);
+    auto promise = std::make_unique<std::promise<Result>>();
+    std::future<Result> future = promise->get_future();
+    const auto deliver = [](void* user, std::uint64_t, atrous_status status, atrous_result* result) {
+      const std::unique_ptr<std::promise<Result>> given(static_cast<std::promise<Result>*>(user));
+      if (status == ATROUS_OK)
+        given->set_value(Result(result));
+      else
+        given->set_exception(std::make_exception_ptr(Exception(status, atrous_last_error())));
+    };
+    check(atrous_submit(handle_.get(), &image, nullptr, deliver, promise.get(), job));
+    promise.release();  // deliver owns it
+    return future;
+  }
+  /// A job, or with 0 all of this session's; from any thread.
+  void cancel(std::uint64_t job = 0) { atrous_cancel(handle_.get(), job); }
 
  private:
   detail::Handle<atrous_session, atrous_session_destroy> handle_;

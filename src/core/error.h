@@ -18,7 +18,8 @@ enum class ErrorCode : int {
   unsupported = 5,       ///< valid, but this build or device cannot do it
   io = 6,                ///< reading or writing failed (permission, disk full, ...)
   out_of_memory = 7,
-  internal = 8,  ///< a defect of atrous itself
+  internal = 8,   ///< a defect of atrous itself
+  cancelled = 9,  ///< somebody asked for it (core/cancellation.h)
 };
 
 /// The text with spaces for control characters: a file's name or content may hold anything.

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "core/cancellation.h"
 #include "core/convert.h"
 #include "graph/passes.h"
 
@@ -81,6 +82,7 @@ void Executor::prepare(const Shape& input) {
 
 void Executor::run() {
   if (current_ == nullptr) fail(ErrorCode::internal, "executor: run() before prepare()");
+  check_cancelled();
   network_->backend().set_threads(threads_);
   const bool plain = !profiling_ && !observer_ && !network_->options().poison;
   if (plain && network_->options().record && current_->runs++ == 1) try {
@@ -97,6 +99,7 @@ void Executor::run_steps() {
   using Clock = std::chrono::steady_clock;
   const Plan& plan = *current_->plan;
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    check_cancelled();
     const Step& step = plan.steps[s];
     const Clock::time_point start = profiling_ ? Clock::now() : Clock::time_point();
     step.kernel->run({current_->inputs[s],

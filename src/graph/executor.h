@@ -58,7 +58,7 @@ class Executor {
 
   /// Makes or finds the plan for this input shape. A run uses the input up: write it again before the next.
   void prepare(const Shape& input);
-  void run();
+  void run();                ///< throws Error{cancelled} between two steps, see core/cancellation.h
   TensorView input() const;  ///< dense, in the network's activation type
   TensorView output(int index = 0) const;
   Stream& stream() { return *stream_; }

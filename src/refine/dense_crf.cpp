@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/cancellation.h"
 #include "core/error.h"
 #include "core/outside.h"
 #include "core/parallel.h"
@@ -97,6 +98,7 @@ Superpixels make_nodes(const ImageView& image) {
 
 ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params, CrfTimes* times) {
   check(unary, image, params);
+  check_cancelled();
   if (params.iterations == 0) return softmax_of(unary, -1);
   CrfTimes ignored;
   CrfTimes& took = times != nullptr ? *times : ignored;
@@ -115,6 +117,7 @@ ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParam
   took.update = watch.lap();
   took.filter = 0;
   for (int iteration = 0; iteration < params.iterations; ++iteration) {
+    check_cancelled();
     mean_field.filter(filters);
     took.filter += watch.lap();
     mean_field.update(filters);

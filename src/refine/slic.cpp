@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/cancellation.h"
 #include "core/parallel.h"
 #include "refine/cielab.h"
 
@@ -99,6 +100,7 @@ class Slic {
   std::vector<std::int32_t> run(int iterations) {
     for (int y = 0; y < height_; ++y) std::fill_n(ids_.begin() + y * lab_.stride, width_, 0);
     for (int i = 0; i < iterations; ++i) {
+      check_cancelled();
       if (i > 0) update();
       assign();
     }

@@ -8,6 +8,9 @@
 
 namespace atrous {
 
+/// How many an image gets where nobody says.
+inline constexpr int kDefaultSuperpixels = 600;
+
 struct SlicParams {
   int superpixels = 500;   ///< how many to aim at, 1 to the number of pixels
   float compactness = 10;  ///< m: weight of distance in the image against distance in colour

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <span>
 
+#include "core/cancellation.h"
 #include "core/parallel.h"
 #include "core/softmax.h"
 #include "core/stopwatch.h"
@@ -184,6 +185,7 @@ ScoreMap superpixel_crf(const ScoreMap& unary, const ImageView& image, const Crf
   times.build += watch.lap();
   NodeRows q(nodes.unary.size()), heard(q.size(), 0);
   for (int iteration = 0; iteration < params.iterations; ++iteration) {
+    check_cancelled();
     parallel_for(nodes.count, [&](std::int64_t a) {
       const std::size_t at = static_cast<std::size_t>(a) * classes;
       meet(heard.data() + at, nodes.unary.data() + at, unary.classes, 1, q.data() + at);

@@ -2,19 +2,10 @@
 /* The C interface with nothing but its header. Usage: c_api_test PHOTO FOLDER */
 #include <atrous.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int failures = 0;
-
-#define EXPECT(condition)                                                                                   \
-  do {                                                                                                      \
-    if (!(condition)) {                                                                                     \
-      fprintf(stderr, "%s:%d: %s (last error: %s)\n", __FILE__, __LINE__, #condition, atrous_last_error()); \
-      ++failures;                                                                                           \
-    }                                                                                                       \
-  } while (0)
+#include "expect.h"
 
 static int is_one_line(const char* text) { return text[0] != '\0' && strchr(text, '\n') == NULL; }
 
@@ -25,6 +16,7 @@ static void test_null_arguments(const atrous_model* model, atrous_session* sessi
   atrous_result* result = NULL;
   uint8_t rgb[3];
   float score;
+  atrous_output output = {sizeof(output), NULL, 0, &score, 1, ATROUS_FLOAT32};
   EXPECT(atrous_model_open(NULL, NULL, NULL) == ATROUS_INVALID_ARGUMENT && is_one_line(atrous_last_error()));
   EXPECT(atrous_session_create(NULL, NULL, &no_session) == ATROUS_INVALID_ARGUMENT);
   EXPECT(atrous_session_create(model, NULL, NULL) == ATROUS_INVALID_ARGUMENT);
@@ -32,7 +24,7 @@ static void test_null_arguments(const atrous_model* model, atrous_session* sessi
   EXPECT(atrous_segment(session, NULL, &result) == ATROUS_INVALID_ARGUMENT);
   EXPECT(atrous_segment_file(session, NULL, &result) == ATROUS_INVALID_ARGUMENT);
   EXPECT(atrous_segment_file(session, "x", NULL) == ATROUS_INVALID_ARGUMENT);
-  EXPECT(atrous_result_probabilities(NULL, &score, 1) == ATROUS_INVALID_ARGUMENT);
+  EXPECT(atrous_result_copy(NULL, &output) == ATROUS_INVALID_ARGUMENT);
   EXPECT(atrous_result_write_mask(NULL, "x.png") == ATROUS_INVALID_ARGUMENT);
   EXPECT(atrous_model_class_color(NULL, 0, rgb) == ATROUS_INVALID_ARGUMENT);
   EXPECT(atrous_model_class_count(NULL) == 0 && atrous_model_name(NULL) == NULL);
@@ -156,9 +148,11 @@ static void test_photo(const atrous_model* model, atrous_session* session, const
   const size_t pixels = (size_t)atrous_result_width(result) * (size_t)atrous_result_height(result);
   const int classes = atrous_model_class_count(model);
   float* scores = malloc(pixels * (size_t)classes * sizeof(float));
-  EXPECT(atrous_result_probabilities(result, scores, pixels * (size_t)classes - 1) ==
-         ATROUS_INVALID_ARGUMENT);
-  EXPECT(atrous_result_probabilities(result, scores, pixels * (size_t)classes) == ATROUS_OK);
+  atrous_output output = {sizeof(output), NULL, 0, scores, pixels * (size_t)classes - 1, ATROUS_FLOAT32};
+  EXPECT(atrous_result_copy(result, NULL) == ATROUS_INVALID_ARGUMENT);
+  EXPECT(atrous_result_copy(result, &output) == ATROUS_INVALID_ARGUMENT);
+  ++output.probability_count;
+  EXPECT(atrous_result_copy(result, &output) == ATROUS_OK);
   size_t wrong = 0;
   for (size_t i = 0; i < pixels; ++i) {
     double sum = 0;

@@ -14,6 +14,7 @@
 #include "options.h"
 #include "pipeline/metrics.h"
 #include "progress.h"
+#include "refine/superpixel.h"
 
 namespace atrous::cli {
 namespace {

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/value.h"
 #include "refine/crf_params.h"
+#include "refine/superpixel.h"
 
 namespace atrous::cli {
 

@@ -34,9 +34,6 @@ void add_crf_on(CLI::App& command, std::string& crf_on);
 /// and on something.
 std::string crf_text(const std::string& crf, const std::string& crf_on);
 
-/// Superpixels where --superpixels has no number.
-inline constexpr int kDefaultSuperpixels = 600;
-
 /// "mask,overlay,..." as flags. Throws Error.
 SaveOptions parse_save(const std::string& list);
 /// All that --save knows, "mask, overlay, ...".
