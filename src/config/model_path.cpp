@@ -16,14 +16,17 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kModelFolders[] = {"deeplab", "parsing"};
 
-/// share/atrous beside the library or program this code is part of, so that an install can be moved.
+/// share/atrous beside the library or program this code is part of, so that an install can be moved. Of a
+/// program that was found on PATH the dynamic linker knows the name alone.
 fs::path installed_share() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<const void*>(&installed_share), &info) == 0 || info.dli_fname == nullptr)
     return {};
   std::error_code status;
-  fs::path binary = fs::canonical(info.dli_fname, status);
-  if (status) binary = fs::canonical("/proc/self/exe", status);
+  fs::path binary;
+  if (std::string_view(info.dli_fname).find('/') != std::string_view::npos)
+    binary = fs::canonical(info.dli_fname, status);
+  if (binary.empty()) binary = fs::canonical("/proc/self/exe", status);
   for (fs::path folder = binary.parent_path(); folder.has_relative_path(); folder = folder.parent_path())
     if (fs::exists(folder / "share/atrous/configs", status)) return folder / "share/atrous";
   return {};
