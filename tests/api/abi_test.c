@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What compiled programs rely on: places of fields and values of constants. Fields may be added at the end of
- * a struct and constants at the end of an enum; a line below that no longer compiles breaks every such
- * program. */
+/* What compiled programs rely on: places of fields, values of constants, types of functions. Fields may be
+ * added at the end of a struct and constants at the end of an enum; a line below that no longer compiles
+ * breaks every such program. */
 #include <atrous.h>
 
 #define PLACE(type, field, offset) \
@@ -54,3 +54,33 @@ VALUE(ATROUS_BGRA, 3);
 VALUE(ATROUS_GRAY, 4);
 VALUE(ATROUS_FLOAT32, 0);
 VALUE(ATROUS_FLOAT16, 1);
+
+#define TYPE(function, result, parameters) \
+  _Static_assert(_Generic(&function, result(*) parameters : 1, default : 0), #function " has another type")
+
+TYPE(atrous_version, const char*, (void));
+TYPE(atrous_last_error, const char*, (void));
+TYPE(atrous_model_open, atrous_status, (const char*, const atrous_model_options*, atrous_model**));
+TYPE(atrous_model_close, void, (atrous_model*));
+TYPE(atrous_model_name, const char*, (const atrous_model*));
+TYPE(atrous_model_class_count, int32_t, (const atrous_model*));
+TYPE(atrous_model_class_name, const char*, (const atrous_model*, int32_t));
+TYPE(atrous_model_class_color, atrous_status, (const atrous_model*, int32_t, uint8_t*));
+TYPE(atrous_session_create, atrous_status,
+     (const atrous_model*, const atrous_session_options*, atrous_session**));
+TYPE(atrous_session_destroy, void, (atrous_session*));
+TYPE(atrous_segment, atrous_status, (atrous_session*, const atrous_image*, atrous_result**));
+TYPE(atrous_segment_file, atrous_status, (atrous_session*, const char*, atrous_result**));
+TYPE(atrous_segment_boxes, atrous_status,
+     (atrous_session*, const atrous_image*, const double*, size_t, double, atrous_result**));
+TYPE(atrous_segment_into, atrous_status, (atrous_session*, const atrous_image*, const atrous_output*));
+TYPE(atrous_submit, atrous_status,
+     (atrous_session*, const atrous_image*, const atrous_output*,
+      void (*)(void*, uint64_t, atrous_status, atrous_result*), void*, uint64_t*));
+TYPE(atrous_cancel, void, (atrous_session*, uint64_t));
+TYPE(atrous_result_free, void, (atrous_result*));
+TYPE(atrous_result_width, int32_t, (const atrous_result*));
+TYPE(atrous_result_height, int32_t, (const atrous_result*));
+TYPE(atrous_result_labels, const uint8_t*, (const atrous_result*));
+TYPE(atrous_result_copy, atrous_status, (const atrous_result*, const atrous_output*));
+TYPE(atrous_result_write_mask, atrous_status, (const atrous_result*, const char*));
