@@ -68,9 +68,7 @@ class Tile(cli_test.Program):
             self.assertEqual(self.run_atrous(*base, *words, "-q").stderr, b"")
 
     def test_the_photo_keeps_its_own_size(self):
-        image = drawing(4, 1100, 90)
-        write_png(self.folder / "p.png", image)
-        write_png(self.folder / "part.png", image[:512])
+        write_png(self.folder / "p.png", drawing(4, 1100, 90))
         for name, extra in (("tall", []), ("tiles", ["--tile", "1120"])):
             self.run_atrous("segment", "p.png", "-o", name, "--save", "probs", "-q", *extra)
         # the model's long side is 512: without tiles the photo is scaled to that
@@ -78,6 +76,9 @@ class Tile(cli_test.Program):
         self.run_atrous("segment", "p.png", "-o", "half", "--save", "probs", "-q", "--tile", "1120", "--scales",
                         str(512 / 1100))
         self.assertLess(np.abs(self.probs("tall/p.probs.npy") - self.probs("half/p.probs.npy")).max(), 0.01)
+        # tiles are part of what --resume compares
+        self.run_atrous("segment", "p.png", "-o", "tiles", "--save", "probs", "-q", "--resume")
+        np.testing.assert_array_equal(self.probs("tiles/p.probs.npy"), self.probs("tall/p.probs.npy"))
 
     def test_refusals(self):
         write_png(self.folder / "p.png", drawing(1))
