@@ -146,7 +146,7 @@ class Messages {
       case Normalization::symmetric:
         break;
     }
-    return std::sqrt(here * there);
+    return std::sqrt(here) * std::sqrt(there);  // the product can be too small
   }
 
   std::size_t count_;

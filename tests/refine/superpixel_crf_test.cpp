@@ -93,5 +93,18 @@ TEST(SuperpixelCrf, TakesTheSmallestImages) {
   }
 }
 
+TEST(SuperpixelCrf, TakesTheNarrowestKernels) {
+  const Case c = random_case(60, 50, 3, 35);
+  for (const char* normalization : {"none", "before", "after", "symmetric"}) {
+    const ScoreMap q =
+        dense_crf(c.unary, c.image.view(),
+                  parse_crf(std::string("on=superpixels,gaussian_sxy=0.001,bilateral_sxy=0.001,"
+                                        "bilateral_srgb=0.001,normalization=") +
+                            normalization));
+    for (std::size_t i = 0; i < q.pixels(); ++i)
+      ASSERT_NEAR(q.pixel(i)[0] + q.pixel(i)[1] + q.pixel(i)[2], 1, 1e-5) << normalization;
+  }
+}
+
 }  // namespace
 }  // namespace atrous
