@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/image.h"
+#include "core/pixel_runs.h"
 
 namespace atrous {
 
@@ -18,12 +19,9 @@ class ConnectedParts {
   std::int64_t part_of(int x, int y) const;
 
  private:
-  std::size_t find(std::size_t run);
-  void join(std::size_t a, std::size_t b);
-
-  std::vector<int> begin_;              ///< a run's first column
-  std::vector<std::size_t> part_;       ///< a run of the same part, of the first rows; then the first of all
-  std::vector<std::size_t> row_begin_;  ///< runs of row y: [row_begin_[y], row_begin_[y + 1])
+  int width_;
+  std::vector<PixelRun> runs_;
+  std::vector<std::size_t> first_;  ///< a run: the first one of its part
 };
 
 }  // namespace atrous

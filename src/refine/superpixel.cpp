@@ -7,41 +7,12 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/pixel_runs.h"
 #include "refine/slic.h"
 #include "refine/superpixel_runs.h"
 
 namespace atrous {
 namespace {
-
-/// f(i, j, length) for every two runs j < i that touch, and along how many pixels: on one row or on two.
-template <typename F>
-void for_each_touching(const std::vector<PixelRun>& runs, int width, const F& f) {
-  std::size_t above = 0;
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i].begin % width > 0) f(i, i - 1, std::int64_t{1});
-    const std::int64_t begin = runs[i].begin - width, end = runs[i].end - width;  // one row up
-    while (runs[above].end <= begin) ++above;
-    for (std::size_t j = above; runs[j].begin < end; ++j)
-      f(i, j, std::min(end, runs[j].end) - std::max(begin, runs[j].begin));
-  }
-}
-
-/// For each run the first run of its 4-connected component.
-std::vector<std::size_t> find_components(const std::vector<PixelRun>& runs, int width) {
-  std::vector<std::size_t> first(runs.size());
-  std::iota(first.begin(), first.end(), std::size_t{0});
-  auto root = [&](std::size_t i) {
-    while (first[i] != i) i = first[i] = first[first[i]];
-    return i;
-  };
-  for_each_touching(runs, width, [&](std::size_t i, std::size_t j, std::int64_t) {
-    if (runs[i].id != runs[j].id) return;
-    const std::size_t a = root(i), b = root(j);
-    first[std::max(a, b)] = std::min(a, b);
-  });
-  for (std::size_t i = 0; i < runs.size(); ++i) first[i] = root(i);
-  return first;
-}
 
 /// For each component (by its first run) that is smaller than `smallest` the one before it that it shares the
 /// longest border with; for others, and where there is none, itself.

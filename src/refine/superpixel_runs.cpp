@@ -5,18 +5,6 @@
 
 namespace atrous {
 
-std::vector<PixelRun> find_runs(const std::vector<std::int32_t>& ids, int width) {
-  std::vector<PixelRun> runs;
-  const auto pixels = static_cast<std::int64_t>(ids.size());
-  for (std::int64_t row = 0; row < pixels; row += width)
-    for (std::int64_t begin = row, end = row; begin < row + width; begin = end) {
-      const std::int32_t id = ids[static_cast<std::size_t>(begin)];
-      while (end < row + width && ids[static_cast<std::size_t>(end)] == id) ++end;
-      runs.push_back({begin, end, id});
-    }
-  return runs;
-}
-
 RunsOfSuperpixels::RunsOfSuperpixels(const Superpixels& superpixels)
     : first_(static_cast<std::size_t>(superpixels.count) + 1, 0) {
   const std::vector<PixelRun> runs = find_runs(superpixels.ids, superpixels.width);

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "core/pixel_runs.h"
 #include "refine/superpixel.h"
 
 namespace atrous {
-
-/// Pixels [begin, end) of one row with one id, as long as can be.
-struct PixelRun {
-  std::int64_t begin, end;
-  std::int32_t id;
-};
-
-/// In order; they cover the rows without gaps.
-std::vector<PixelRun> find_runs(const std::vector<std::int32_t>& ids, int width);
 
 /// The runs of each superpixel, in order.
 class RunsOfSuperpixels {
