@@ -112,6 +112,7 @@ class HeaderReader {
                fmt::format("is {} of {} bytes but has {}", dims_to_string(tensor.dims), *bytes, end - begin));
     ranges_.push_back({begin, end, name});
     tensor.data = std::shared_ptr<const std::byte>(mapped_.data, mapped_.data.get() + payload_ + begin);
+    tensor.is_mapped = true;
     return tensor;
   }
 

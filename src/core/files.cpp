@@ -66,6 +66,13 @@ MappedFile map_file(const fs::path& file) {
           size};
 }
 
+void forget_pages(const std::byte* begin, std::size_t size) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page,
+             last = (reinterpret_cast<std::uintptr_t>(begin) + size) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 std::vector<std::byte> read_file(const fs::path& file) {
   const Descriptor descriptor(file == "-" ? fs::path("/dev/stdin") : file, O_RDONLY);
   auto refuse = [&] { fail(ErrorCode::bad_file, "{}: is larger than 2 GiB", file.string()); };

@@ -20,6 +20,8 @@ struct MappedFile {
 };
 /// Throws Error{not_found | io}.
 MappedFile map_file(const std::filesystem::path& file);
+/// Gives back the memory of that part of a mapped file; what is read again comes from the file again.
+void forget_pages(const std::byte* begin, std::size_t size);
 
 /// Of a file that is read whole: what OpenCV decodes, whose sizes are ints.
 inline constexpr std::size_t kMostFileBytes = (std::size_t{1} << 31U) - 1;

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/convert.h"
+#include "core/files.h"
 
 namespace atrous {
 
@@ -12,6 +13,10 @@ std::int64_t TensorRef::elements() const {
   std::int64_t product = 1;
   for (std::int64_t extent : dims) product *= extent;
   return product;
+}
+
+void TensorRef::forget() const {
+  if (is_mapped) forget_pages(data.get(), static_cast<std::size_t>(elements()) * size_of(dtype));
 }
 
 std::string dims_to_string(const std::vector<std::int64_t>& dims) {
@@ -23,6 +28,7 @@ std::string dims_to_string(const std::vector<std::int64_t>& dims) {
 void Constant::read_f32(float* out) const {
   const auto count = static_cast<std::size_t>(tensor.elements());
   to_f32(tensor.data.get(), tensor.dtype, tensor.elements(), out);
+  tensor.forget();
   if (scale.empty()) return;
   const std::size_t slice = count / scale.size();
   for (std::size_t s = 0; s < scale.size(); ++s)

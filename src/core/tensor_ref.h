@@ -20,8 +20,11 @@ struct TensorRef {
   std::vector<std::int64_t> dims;
   DType dtype = DType::f32;
   std::shared_ptr<const std::byte> data;
+  bool is_mapped = false;  ///< `data` lies in a mapped file (core/files.h)
 
   std::int64_t elements() const;
+  /// Gives memory back that can be read from a file again; to be called after reading all of it.
+  void forget() const;
 };
 
 std::string dims_to_string(const std::vector<std::int64_t>& dims);  ///< "[256,2048,3,3]"

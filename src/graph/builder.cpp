@@ -74,6 +74,7 @@ Constant find_constant(const ConstantSpec& spec, const std::string& prefix, cons
   if (std::int64_t at = first_not_finite(constant.tensor); at >= 0)
     fail(ErrorCode::bad_file, "tensor '{}' of {} holds NaN or infinity (element {})", name,
          weights.describe(), at);
+  constant.tensor.forget();
   if (spec.non_negative) {
     const std::vector<float> values = constant.read_f32();
     const auto below = std::find_if(values.begin(), values.end(), [](float value) { return value < 0; });

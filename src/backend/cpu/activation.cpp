@@ -12,10 +12,10 @@ namespace {
 
 inline float sigmoid_of(float x) { return 1.0F / (1.0F + fast_exp(-x)); }
 
-ATROUS_VECTORISE void clip_row(const float* in, float* out, std::int64_t count, float low, float high) {
+ATROUS_VECTORISE void clip_row(const float* in, float* out, std::int64_t count, Clamp clamp) {
   for (std::int64_t i = 0; i < count; ++i) {
-    const float x = in[i] > low ? in[i] : low;
-    out[i] = x < high ? x : high;
+    const float x = in[i] > clamp.low ? in[i] : clamp.low;
+    out[i] = x < clamp.high ? x : clamp.high;
   }
 }
 ATROUS_VECTORISE void leaky_row(const float* in, float* out, std::int64_t count, float slope) {
@@ -64,17 +64,30 @@ constexpr Implementation kList[] = {{"direct", accept_all, prepare}};
 
 }  // namespace
 
-void activate(const ActivationParams& params, const float* in, float* out, std::int64_t count) {
+std::optional<Clamp> as_clamp(const ActivationParams& params) {
   constexpr float kHuge = std::numeric_limits<float>::infinity();
+  switch (params.kind) {
+    case ActivationKind::none:
+      return Clamp{};
+    case ActivationKind::relu:
+      return Clamp{0, kHuge};
+    case ActivationKind::relu6:
+      return Clamp{0, 6};
+    case ActivationKind::clip:
+      return Clamp{params.alpha, params.beta};
+    default:
+      return std::nullopt;
+  }
+}
+
+void activate(const ActivationParams& params, const float* in, float* out, std::int64_t count) {
   switch (params.kind) {
     case ActivationKind::none:
       return copy_pixels(in, count, out, count, 1, in == out ? 0 : count);
     case ActivationKind::relu:
-      return clip_row(in, out, count, 0, kHuge);
     case ActivationKind::relu6:
-      return clip_row(in, out, count, 0, 6);
     case ActivationKind::clip:
-      return clip_row(in, out, count, params.alpha, params.beta);
+      return clip_row(in, out, count, *as_clamp(params));
     case ActivationKind::leaky_relu:
       return leaky_row(in, out, count, params.alpha);
     case ActivationKind::sigmoid:

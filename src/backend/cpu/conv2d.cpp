@@ -6,7 +6,9 @@
 #include "backend/cpu/conv2d_direct_int8.h"
 #include "backend/cpu/conv2d_implicit_gemm.h"
 #include "backend/cpu/conv2d_onednn.h"
+#include "backend/cpu/conv2d_winograd.h"
 #include "backend/cpu/kernel_of.h"
+#include "backend/cpu/taps.h"
 #include "core/error.h"
 #include "ops/conv2d.h"
 
@@ -18,16 +20,6 @@ ATROUS_VECTORISE void multiply_add_row(const float* a, const float* b, float* ou
 }
 ATROUS_VECTORISE void scaled_add_row(float factor, const float* b, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) out[i] += factor * b[i];
-}
-
-/// Taps of output position o that fall inside the input: [first, last).
-struct Taps {
-  std::int64_t first, last;
-};
-Taps taps_inside(std::int64_t start, std::int64_t in, int k, int d) {
-  const std::int64_t first = start < 0 ? (-start + d - 1) / d : 0;
-  return {first, std::clamp<std::int64_t>(in > start ? (in - start + d - 1) / d : 0, first,
-                                          std::max<std::int64_t>(first, k))};
 }
 
 /// Walks the output; `tap(pixel, tap index, accumulators)` adds one tap of the window to one output pixel.
@@ -114,7 +106,8 @@ std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& con
                        });
 }
 
-constexpr Implementation kConv[] = {{"implicit_gemm", refuse_implicit_gemm, prepare_implicit_gemm},
+constexpr Implementation kConv[] = {{"winograd_f4x3", refuse_winograd, prepare_winograd},
+                                    {"implicit_gemm", refuse_implicit_gemm, prepare_implicit_gemm},
                                     {"onednn", refuse_conv2d_onednn, prepare_conv2d_onednn},
                                     {"depthwise_direct", refuse_depthwise, prepare_depthwise},
                                     {"direct", refuse_8_bits, prepare_direct},

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "backend/cpu/activate.h"
 #include "backend/cpu/gemm_tile.h"
@@ -13,12 +12,10 @@
 namespace atrous {
 namespace {
 
-constexpr std::int64_t kRows = GemmTile::kRows, kColumns = GemmTile::kColumns;
-/// Pixels a block and input channels a step: their rows (96 KB) and the block's output stay in a core's
-/// second-level cache, the weights of a step for one column of tiles (16 KB) in the first.
-constexpr std::int64_t kBlockPixels = 16 * kRows, kStepChannels = 256, kBlockTiles = kBlockPixels / kRows;
-
-std::int64_t panels_of(std::int64_t channels) { return (channels + kColumns - 1) / kColumns; }
+/// Tiles a block and input channels a step: their rows (96 to 224 KB) and the block's output stay in a core's
+/// second-level cache, the weights of a step for one column of tiles (16 to 32 KB) in the first.
+constexpr std::int64_t kBlockTiles = 16, kStepChannels = 256,
+                       kMostPixels = kBlockTiles * GemmTileSize::kMostRows;
 
 class ImplicitGemmKernel : public Kernel {
  public:
@@ -28,36 +25,25 @@ class ImplicitGemmKernel : public Kernel {
         residual_(node.inputs.back()),
         out_(node.output),
         workers_(context.threads),
+        block_pixels_(block_tiles() * size_.rows),
+        panels_(size_.panels(p_.oc)),
         weights_(pack(node, context)),
-        bias_(static_cast<std::size_t>(panels_of(p_.oc) * kColumns), 0.0F) {
+        bias_(static_cast<std::size_t>(panels_ * size_.columns), 0.0F) {
     if (const Constant* bias = node.constant("bias")) bias->read_f32(bias_.data());
-    switch (p_.activation.kind) {
-      case ActivationKind::relu6:
-        high_ = 6;
-        [[fallthrough]];
-      case ActivationKind::relu:
-        low_ = 0;
-        break;
-      case ActivationKind::clip:
-        low_ = p_.activation.alpha, high_ = p_.activation.beta;
-        break;
-      default:
-        clamps_ = false;
-    }
   }
 
   std::size_t workspace_bytes() const override {
-    return static_cast<std::size_t>(workers_ * kBlockPixels * kStepChannels) * sizeof(float);
+    return static_cast<std::size_t>(workers_ * block_pixels_ * kStepChannels) * sizeof(float);
   }
 
   int overwrites() const override { return p_.has_residual ? 1 : -1; }
 
   void run(const KernelArgs& args) const override {
-    const std::int64_t blocks = (out_.shape.pixels() + kBlockPixels - 1) / kBlockPixels;
+    const std::int64_t blocks = (out_.shape.pixels() + block_pixels_ - 1) / block_pixels_;
     parallel_for(workers_, [&](std::int64_t worker) {
-      float* rows = static_cast<float*>(args.workspace) + worker * kBlockPixels * kStepChannels;
+      float* rows = static_cast<float*>(args.workspace) + worker * block_pixels_ * kStepChannels;
       // in turns: blocks near the border skip more taps than those in the middle
-      for (std::int64_t b = worker; b < blocks; b += workers_) run_block(args, b * kBlockPixels, rows);
+      for (std::int64_t b = worker; b < blocks; b += workers_) run_block(args, b * block_pixels_, rows);
     });
   }
 
@@ -68,32 +54,40 @@ class ImplicitGemmKernel : public Kernel {
     std::int64_t first, pixels, tiles;
     std::int64_t first_tap[kBlockTiles], last_tap[kBlockTiles];
     /// Where the current tap reads for each pixel; nullptr: in the padding.
-    const float* sources[kBlockPixels];
+    const float* sources[kMostPixels];
   };
 
-  /// Weights in the order in which step() reads them: [tap][step of channels][panel][channel][kColumns].
-  static std::shared_ptr<DeviceMemory> pack(const NodeDesc& node, PrepareContext& context) {
-    return context.weights.get_or_make(std::string(node.name) + "|panels_of_16", [&] {
+  /// Such that each worker has as many blocks.
+  std::int64_t block_tiles() const {
+    auto divide = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+    const std::int64_t tiles = divide(out_.shape.pixels(), size_.rows),
+                       blocks = divide(divide(tiles, kBlockTiles), workers_) * workers_;
+    return divide(tiles, blocks);
+  }
+
+  /// Weights in the order in which step() reads them: [tap][step of channels][panel][channel][column].
+  std::shared_ptr<DeviceMemory> pack(const NodeDesc& node, PrepareContext& context) const {
+    return context.weights.get_or_make(std::string(node.name) + "|panels", [&] {
       const Constant& weight = *node.constant("weight");
       const std::vector<float> plain = weight.read_f32();  // [oc][ic][tap]
       const std::int64_t oc = weight.tensor.dims[0], ic = weight.tensor.dims[1],
                          taps = weight.tensor.elements() / oc / ic;
       std::shared_ptr<DeviceMemory> memory =
-          allocate_host(static_cast<std::size_t>(panels_of(oc) * kColumns * ic * taps) * sizeof(float));
+          allocate_host(static_cast<std::size_t>(panels_ * size_.columns * ic * taps) * sizeof(float));
       auto* to = reinterpret_cast<float*>(memory->data());
       for (std::int64_t tap = 0; tap < taps; ++tap)
         for (std::int64_t begin = 0; begin < ic; begin += kStepChannels)
-          for (std::int64_t column = 0; column < panels_of(oc) * kColumns; column += kColumns)
+          for (std::int64_t column = 0; column < panels_ * size_.columns; column += size_.columns)
             for (std::int64_t i = begin; i < std::min(begin + kStepChannels, ic); ++i)
-              for (std::int64_t o = column; o < column + kColumns; ++o)
+              for (std::int64_t o = column; o < column + size_.columns; ++o)
                 *to++ = o < oc ? plain[static_cast<std::size_t>((o * ic + i) * taps + tap)] : 0.0F;
       return memory;
     });
   }
 
   void run_block(const KernelArgs& args, std::int64_t first, float* rows) const {
-    Block block{first, std::min(kBlockPixels, out_.shape.pixels() - first), 0, {}, {}, {}};
-    block.tiles = (block.pixels + kRows - 1) / kRows;
+    Block block{first, std::min(block_pixels_, out_.shape.pixels() - first), 0, {}, {}, {}};
+    block.tiles = (block.pixels + size_.rows - 1) / size_.rows;
     find_taps(block);
     const std::int64_t ic = in_.shape.c;
     for (std::int64_t tap = 0; tap < p_.kh * p_.kw; ++tap) {
@@ -120,7 +114,7 @@ class ImplicitGemmKernel : public Kernel {
     for (std::int64_t i = 0; i < block.pixels; ++i)
       for (std::int64_t tap = 0; tap < p_.kh * p_.kw; ++tap) {
         if (source(block.first + i, tap) < 0) continue;
-        std::int64_t &begin = block.first_tap[i / kRows], &end = block.last_tap[i / kRows];
+        std::int64_t &begin = block.first_tap[i / size_.rows], &end = block.last_tap[i / size_.rows];
         begin = begin < 0 ? tap : std::min(begin, tap);
         end = std::max(end, tap);
       }
@@ -138,7 +132,7 @@ class ImplicitGemmKernel : public Kernel {
   }
 
   bool in_padding(const Block& block, std::int64_t tile) const {
-    const std::int64_t begin = tile * kRows, end = std::min(begin + kRows, block.pixels);
+    const std::int64_t begin = tile * size_.rows, end = std::min(begin + size_.rows, block.pixels);
     return std::all_of(block.sources + begin, block.sources + end,
                        [](const float* s) { return s == nullptr; });
   }
@@ -147,7 +141,7 @@ class ImplicitGemmKernel : public Kernel {
   /// padding.
   bool gather(const Block& block, std::int64_t t, std::int64_t channel, std::int64_t count, float* to) const {
     if (in_padding(block, t)) return false;
-    for (std::int64_t i = t * kRows; i < (t + 1) * kRows; ++i, to += count)
+    for (std::int64_t i = t * size_.rows; i < (t + 1) * size_.rows; ++i, to += count)
       if (i < block.pixels && block.sources[i] != nullptr)
         std::copy_n(block.sources[i] + channel, count, to);
       else
@@ -160,19 +154,19 @@ class ImplicitGemmKernel : public Kernel {
             std::int64_t count, float* rows) const {
     bool gathered[kBlockTiles];
     for (std::int64_t t = 0; t < block.tiles; ++t)
-      gathered[t] = gather(block, t, channel, count, rows + t * kRows * count);
-    const std::int64_t ic = in_.shape.c, panels = panels_of(p_.oc), panel_size = count * kColumns;
+      gathered[t] = gather(block, t, channel, count, rows + t * size_.rows * count);
+    const std::int64_t ic = in_.shape.c, panel_size = count * size_.columns;
     const float* weights =
-        reinterpret_cast<const float*>(weights_->data()) + (tap * ic + channel) * panels * kColumns;
+        reinterpret_cast<const float*>(weights_->data()) + (tap * ic + channel) * panels_ * size_.columns;
     const bool begins = channel == 0, ends = channel + count == ic;
-    for (std::int64_t panel = 0; panel < panels; ++panel, weights += panel_size) {
+    for (std::int64_t panel = 0; panel < panels_; ++panel, weights += panel_size) {
       GemmTile tile;
       tile.k = tile.a_pitch = count;
       tile.b = weights;
       for (std::int64_t t = 0; t < block.tiles; ++t) {
-        if (panel + 1 < panels) prefetch(weights + panel_size, panel_size, t, block.tiles);
+        if (panel + 1 < panels_) prefetch(weights + panel_size, panel_size, t, block.tiles);
         if (!gathered[t]) continue;
-        tile.a = rows + t * kRows * count;
+        tile.a = rows + t * size_.rows * count;
         multiply(args, block, t, panel, tile, begins && tap == block.first_tap[t],
                  ends && tap == block.last_tap[t]);
       }
@@ -188,9 +182,9 @@ class ImplicitGemmKernel : public Kernel {
   /// Tiles that no tap meets, and activations that are no clamp.
   void finish(const KernelArgs& args, const Block& block) const {
     for (std::int64_t t = 0; t < block.tiles; ++t)
-      for (std::int64_t panel = 0; block.first_tap[t] < 0 && panel < panels_of(p_.oc); ++panel)
+      for (std::int64_t panel = 0; block.first_tap[t] < 0 && panel < panels_; ++panel)
         multiply(args, block, t, panel, GemmTile{}, true, true);
-    if (clamps_ || p_.activation.kind == ActivationKind::none) return;
+    if (clamp_) return;
     for (std::int64_t i = block.first; i < block.first + block.pixels; ++i) {
       float* pixel = output_of(args) + i * out_.pitch;
       activate(p_.activation, pixel, pixel, p_.oc);
@@ -200,38 +194,39 @@ class ImplicitGemmKernel : public Kernel {
   /// Runs one tile; where it hangs over the block's last pixel or the last channel, through a buffer.
   void multiply(const KernelArgs& args, const Block& block, std::int64_t t, std::int64_t panel, GemmTile tile,
                 bool begins, bool ends) const {
-    const std::int64_t pixel = block.first + t * kRows, column = panel * kColumns;
-    const std::int64_t rows = std::min(kRows, block.pixels - t * kRows),
-                       columns = std::min<std::int64_t>(kColumns, p_.oc - column);
-    const bool whole = rows == kRows && columns == kColumns;
+    const std::int64_t pixel = block.first + t * size_.rows, column = panel * size_.columns;
+    const std::int64_t rows = std::min(size_.rows, block.pixels - t * size_.rows),
+                       columns = std::min(size_.columns, p_.oc - column);
+    const bool whole = rows == size_.rows && columns == size_.columns;
     float* c = output_of(args) + pixel * out_.pitch + column;
     tile.c = c, tile.c_pitch = out_.pitch;
-    tile.low = ends && clamps_ ? low_ : -std::numeric_limits<float>::infinity();
-    tile.high = ends && clamps_ ? high_ : std::numeric_limits<float>::infinity();
+    if (ends) tile.clamp = clamp_.value_or(Clamp{});
     if (begins) tile.bias = bias_.data() + column;
     if (begins && p_.has_residual) {
       tile.residual = input_of(args, args.inputs.size() - 1) + pixel * residual_.pitch + column;
       tile.residual_pitch = residual_.pitch;
     }
     if (whole) return multiply_tile(tile);
-    float buffer[kRows * kColumns] = {}, added[kRows * kColumns] = {};
-    if (!begins) copy_pixels(c, out_.pitch, buffer, kColumns, rows, columns);
+    constexpr std::int64_t kPitch = GemmTileSize::kMostColumns;
+    float buffer[GemmTileSize::kMostRows * kPitch] = {}, added[GemmTileSize::kMostRows * kPitch] = {};
+    if (!begins) copy_pixels(c, out_.pitch, buffer, kPitch, rows, columns);
     if (tile.residual != nullptr) {
-      copy_pixels(tile.residual, residual_.pitch, added, kColumns, rows, columns);
-      tile.residual = added, tile.residual_pitch = kColumns;
+      copy_pixels(tile.residual, residual_.pitch, added, kPitch, rows, columns);
+      tile.residual = added, tile.residual_pitch = kPitch;
     }
-    tile.c = buffer, tile.c_pitch = kColumns;
+    tile.c = buffer, tile.c_pitch = kPitch;
     multiply_tile(tile);
-    copy_pixels(buffer, kColumns, c, out_.pitch, rows, columns);
+    copy_pixels(buffer, kPitch, c, out_.pitch, rows, columns);
   }
 
   Conv2dParams p_;
   TensorDesc in_, residual_, out_;
   std::int64_t workers_;
+  GemmTileSize size_ = gemm_tile_size();
+  std::int64_t block_pixels_, panels_;
   std::shared_ptr<DeviceMemory> weights_;
   std::vector<float> bias_;
-  bool clamps_ = true;  ///< the activation is a clamp to [low_, high_]
-  float low_ = -std::numeric_limits<float>::infinity(), high_ = std::numeric_limits<float>::infinity();
+  std::optional<Clamp> clamp_ = as_clamp(p_.activation);
 };
 
 }  // namespace
@@ -239,10 +234,10 @@ class ImplicitGemmKernel : public Kernel {
 std::string refuse_implicit_gemm(const NodeDesc& node) {
   const Conv2dParams p = resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
   if (node.inputs[0].is_quantised()) return "for f32 activations only";
-  if (!gemm_tile_fits_processor()) return "for processors with AVX2 and nothing wider";
+  if (gemm_tile_size().columns != 16) return "for processors with AVX2 and nothing wider";
   if (p.kh * p.kw * p.sh * p.sw == 1) return "1x1 convolutions are left to oneDNN";
   if (p.groups > 1) return "for one group only";
-  if (node.inputs[0].shape.c < GemmTile::kColumns) return "for 16 input channels and more";
+  if (node.inputs[0].shape.c < 16) return "for 16 input channels and more";
   return "";
 }
 

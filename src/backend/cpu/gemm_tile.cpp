@@ -1,64 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cpu/gemm_tile.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "core/error.h"
 
 namespace atrous {
 
 #if defined(__x86_64__)
 
-bool gemm_tile_fits_processor() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         !__builtin_cpu_supports("avx512f");
-}
+namespace {
 
-/// Twelve accumulators of eight floats, two vectors of B and one broadcast value of A: fifteen of AVX2's
-/// sixteen registers, and twelve independent multiply-adds for two units with a latency of four or five
-/// cycles.
-__attribute__((target("avx2,fma"))) void multiply_tile(const GemmTile& tile) {
-  constexpr int kRows = GemmTile::kRows;
-  __m256 left[kRows], right[kRows];
-#pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
+/// The accumulators, two vectors of B and one value of A in all lanes fill the registers of an instruction
+/// set, and give its two units, with a latency of four or five cycles, enough independent multiply-adds.
+/// Inlined into a function for that instruction set.
+template <int lanes, int rows>
+[[gnu::always_inline]] inline void multiply(const GemmTile& tile) {
+  typedef float Vector __attribute__((vector_size(lanes * sizeof(float)), aligned(sizeof(float))));
+  Vector left[rows], right[rows];
+#pragma GCC unroll 14
+  for (int r = 0; r < rows; ++r) {
     const float* from = tile.bias != nullptr ? tile.bias : tile.c + r * tile.c_pitch;
-    left[r] = _mm256_loadu_ps(from);
-    right[r] = _mm256_loadu_ps(from + 8);
+    left[r] = *reinterpret_cast<const Vector*>(from);
+    right[r] = *reinterpret_cast<const Vector*>(from + lanes);
   }
   if (tile.bias != nullptr && tile.residual != nullptr) {
-#pragma GCC unroll 6
-    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 14
+    for (int r = 0; r < rows; ++r) {
       const float* from = tile.residual + r * tile.residual_pitch;
-      left[r] = _mm256_add_ps(left[r], _mm256_loadu_ps(from));
-      right[r] = _mm256_add_ps(right[r], _mm256_loadu_ps(from + 8));
+      left[r] += *reinterpret_cast<const Vector*>(from);
+      right[r] += *reinterpret_cast<const Vector*>(from + lanes);
     }
   }
   const float *a = tile.a, *b = tile.b;
   const std::int64_t pitch = tile.a_pitch;
-  for (std::int64_t k = 0; k < tile.k; ++k, ++a, b += GemmTile::kColumns) {
-    const __m256 b_left = _mm256_loadu_ps(b), b_right = _mm256_loadu_ps(b + 8);
-#pragma GCC unroll 6
-    for (int r = 0; r < kRows; ++r) {
-      const __m256 value = _mm256_broadcast_ss(a + r * pitch);
-      left[r] = _mm256_fmadd_ps(value, b_left, left[r]);
-      right[r] = _mm256_fmadd_ps(value, b_right, right[r]);
+  for (std::int64_t k = 0; k < tile.k; ++k, ++a, b += 2 * lanes) {
+    const Vector b_left = *reinterpret_cast<const Vector*>(b),
+                 b_right = *reinterpret_cast<const Vector*>(b + lanes);
+#pragma GCC unroll 14
+    for (int r = 0; r < rows; ++r) {
+      const float value = a[r * pitch];
+      left[r] += value * b_left;
+      right[r] += value * b_right;
     }
   }
-  const __m256 low = _mm256_set1_ps(tile.low), high = _mm256_set1_ps(tile.high);
-#pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
-    float* to = tile.c + r * tile.c_pitch;
-    _mm256_storeu_ps(to, _mm256_min_ps(high, _mm256_max_ps(low, left[r])));
-    _mm256_storeu_ps(to + 8, _mm256_min_ps(high, _mm256_max_ps(low, right[r])));
+  const Vector low = Vector{} + tile.clamp.low, high = Vector{} + tile.clamp.high;
+#pragma GCC unroll 14
+  for (int r = 0; r < rows; ++r) {  // what is not a number stays so
+    left[r] = left[r] < low ? low : left[r] > high ? high : left[r];
+    right[r] = right[r] < low ? low : right[r] > high ? high : right[r];
+    *reinterpret_cast<Vector*>(tile.c + r * tile.c_pitch) = left[r];
+    *reinterpret_cast<Vector*>(tile.c + r * tile.c_pitch + lanes) = right[r];
   }
+}
+
+__attribute__((target("avx512f"))) void multiply_avx512(const GemmTile& tile) { multiply<16, 14>(tile); }
+__attribute__((target("avx2,fma"))) void multiply_avx2(const GemmTile& tile) { multiply<8, 6>(tile); }
+
+bool has_avx512() { return __builtin_cpu_supports("avx512f"); }
+
+}  // namespace
+
+GemmTileSize gemm_tile_size() {
+  if (has_avx512()) return {14, 32};
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? GemmTileSize{6, 16}
+                                                                         : GemmTileSize{};
+}
+
+void multiply_tile(const GemmTile& tile) {
+  static const auto kMultiply = has_avx512() ? multiply_avx512 : multiply_avx2;
+  kMultiply(tile);
 }
 
 #else
 
-bool gemm_tile_fits_processor() { return false; }
+GemmTileSize gemm_tile_size() { return {}; }
 void multiply_tile(const GemmTile&) { fail(ErrorCode::internal, "multiply_tile needs AVX2"); }
 
 #endif

@@ -3,29 +3,40 @@
 
 #include <cstdint>
 
+#include "backend/cpu/activate.h"
+
 namespace atrous {
 
-/// One tile of a matrix product, kRows pixels by kColumns output channels, all in registers:
-///   C += A B, where A is [rows][k] with a pitch and B is packed as [k][kColumns].
-struct GemmTile {
-  static constexpr int kRows = 6, kColumns = 16;
+/// Rows by columns of a GemmTile, which its accumulators in registers decide: 14 by 32 with AVX-512, 6 by 16
+/// with AVX2.
+struct GemmTileSize {
+  static constexpr std::int64_t kMostRows = 14, kMostColumns = 32;
+  std::int64_t rows = 0, columns = 0;
 
+  /// Panels that many output channels take, the last one filled up.
+  std::int64_t panels(std::int64_t channels) const { return (channels + columns - 1) / columns; }
+};
+
+/// Of this processor; without columns where it has no AVX2.
+GemmTileSize gemm_tile_size();
+
+/// One tile of a matrix product, pixels by output channels, all in registers:
+///   C += A B, where A is [rows][k] with a pitch and B is packed as [k][columns].
+struct GemmTile {
   const float* a = nullptr;
   std::int64_t a_pitch = 0, k = 0;
   const float* b = nullptr;
   float* c = nullptr;
   std::int64_t c_pitch = 0;
-  /// Not null: C starts as these kColumns values in every row instead of what it holds ...
+  /// Not null: C starts as these values in every row instead of what it holds ...
   const float* bias = nullptr;
   /// ... plus these rows, where there are any.
   const float* residual = nullptr;
   std::int64_t residual_pitch = 0;
-  float low, high;  ///< C is clamped to [low, high] at the end; infinities do nothing
+  Clamp clamp;  ///< of C at the end
 };
 
-/// Whether this processor has AVX2 and no wider registers, which oneDNN's own kernels use better.
-bool gemm_tile_fits_processor();
-/// Reads kRows rows and writes kRows rows of kColumns values. For processors with AVX2 only.
+/// Reads and writes rows of gemm_tile_size(), whole ones. For processors that have such a size.
 void multiply_tile(const GemmTile& tile);
 
 }  // namespace atrous

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/cpu/conv2d_winograd.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backend/cpu/activate.h"
+#include "backend/cpu/gemm_tile.h"
+#include "backend/cpu/kernel_of.h"
+#include "backend/cpu/taps.h"
+#include "backend/cpu/winograd_transform.h"
+#include "ops/conv2d.h"
+
+namespace atrous {
+namespace {
+
+/// Input channels a step of a product: the weights of a step for one column of tiles (16 to 32 KB) stay in a
+/// core's first-level cache.
+constexpr std::int64_t kStepChannels = 256;
+/// Floats of a cache line, added to pitches so that rows and planes do not all fall into the same sets.
+constexpr std::int64_t kLine = 16;
+
+std::int64_t divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// Where the tiles along one axis begin: outputs first, first + rate, ... of which as many as are below
+/// `extent` are wanted.
+std::vector<std::int64_t> tile_starts(std::int64_t extent, std::int64_t rate) {
+  std::vector<std::int64_t> starts;
+  for (std::int64_t phase = 0; phase < std::min(rate, extent); ++phase)
+    for (std::int64_t first = phase; first < extent; first += Winograd::kOutputs * rate)
+      starts.push_back(first);
+  return starts;
+}
+
+class WinogradKernel : public Kernel {
+ public:
+  WinogradKernel(const NodeDesc& node, PrepareContext& context)
+      : p_(resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape)),
+        in_(node.inputs[0]),
+        residual_(node.inputs.back()),
+        out_(node.output),
+        workers_(context.threads),
+        rows_(tile_starts(out_.shape.h, p_.dh)),
+        columns_(tile_starts(out_.shape.w, p_.dw)),
+        panels_(size_.panels(p_.oc)),
+        weights_(pack(node, context)),
+        zeros_(static_cast<std::size_t>(std::max(in_.shape.c, size_.columns)), 0.0F),
+        bias_(static_cast<std::size_t>(p_.oc), 0.0F) {
+    if (const Constant* bias = node.constant("bias")) bias->read_f32(bias_.data());
+    in_pitch_ = in_.shape.c + kLine;
+    out_pitch_ = panels_ * size_.columns + kLine;
+    // Chunks of about one size, as many for each worker, whose tiles take no more memory than the weights:
+    // the memory that both pass through is about the least then.
+    const std::int64_t strips = divide(tiles(), size_.rows), ic = in_.shape.c,
+                       most = std::max<std::int64_t>(ic * p_.oc / (ic + p_.oc) / size_.rows, 2),
+                       chunks = divide(divide(strips, most), workers_) * workers_;
+    chunk_ = divide(strips, chunks) * size_.rows;
+  }
+
+  std::size_t workspace_bytes() const override {
+    return static_cast<std::size_t>(workers_ * worker_floats()) * sizeof(float);
+  }
+
+  int overwrites() const override { return p_.has_residual ? 1 : -1; }
+
+  void run(const KernelArgs& args) const override {
+    parallel_for(workers_, [&](std::int64_t worker) {
+      float* memory = static_cast<float*>(args.workspace) + worker * worker_floats();
+      for (std::int64_t first = worker * chunk_; first < tiles(); first += workers_ * chunk_)
+        run_chunk(args, first, std::min(chunk_, tiles() - first), memory);
+    });
+  }
+
+ private:
+  /// Transformed weights as [product][panel][channel][column].
+  std::shared_ptr<DeviceMemory> pack(const NodeDesc& node, PrepareContext& context) const {
+    return context.weights.get_or_make(std::string(node.name) + "|winograd", [&] {
+      const std::vector<float> plain = node.constant("weight")->read_f32();  // [oc][ic][3][3]
+      const std::int64_t oc = p_.oc, ic = in_.shape.c, columns = size_.columns;
+      const std::int64_t plane = panels_ * ic * columns;
+      std::shared_ptr<DeviceMemory> memory =
+          allocate_host(static_cast<std::size_t>(Winograd::kProducts * plane) * sizeof(float));
+      auto* to = reinterpret_cast<float*>(memory->data());
+      parallel_for(panels_ * columns, [&](std::int64_t o) {
+        for (std::int64_t i = 0; i < ic; ++i) {
+          std::array<double, Winograd::kProducts> products{};
+          if (o < oc) products = winograd_weight(plain.data() + (o * ic + i) * 9);
+          float* at = to + (o / columns * ic + i) * columns + o % columns;
+          for (double product : products) *at = static_cast<float>(product), at += plane;
+        }
+      });
+      return memory;
+    });
+  }
+
+  std::int64_t tiles() const {
+    return out_.shape.n * static_cast<std::int64_t>(rows_.size() * columns_.size());
+  }
+  std::int64_t in_plane() const { return chunk_ * in_pitch_ + kLine; }
+  std::int64_t out_plane() const { return chunk_ * out_pitch_ + kLine; }
+  std::int64_t worker_floats() const { return Winograd::kProducts * (in_plane() + out_plane()); }
+
+  /// Tiles [first, first + count); `memory` is worker_floats() long.
+  void run_chunk(const KernelArgs& args, std::int64_t first, std::int64_t count, float* memory) const {
+    float* products = memory + Winograd::kProducts * in_plane();
+    const std::int64_t rows = divide(count, size_.rows) * size_.rows;
+    for (std::int64_t i = 0; i < count; ++i) transform_in(input_of(args), first + i, memory + i * in_pitch_);
+    for (std::int64_t product = 0; product < Winograd::kProducts; ++product) {
+      const float* a = memory + product * in_plane();
+      for (std::int64_t i = count; i < rows; ++i)
+        std::fill_n(memory + product * in_plane() + i * in_pitch_, in_.shape.c, 0.0F);
+      for (std::int64_t panel = 0; panel < panels_; ++panel)
+        multiply(product, panel, rows, a, products + product * out_plane());
+    }
+    for (std::int64_t i = 0; i < count; ++i) transform_out(args, products + i * out_pitch_, first + i);
+  }
+
+  /// The first output of a tile.
+  struct Start {
+    std::int64_t n, y, x;
+  };
+  Start start_of(std::int64_t tile) const {
+    const auto columns = static_cast<std::int64_t>(columns_.size()),
+               rows = static_cast<std::int64_t>(rows_.size());
+    return {tile / columns / rows, rows_[static_cast<std::size_t>(tile / columns % rows)],
+            columns_[static_cast<std::size_t>(tile % columns)]};
+  }
+
+  void transform_in(const float* image, std::int64_t tile, float* to) const {
+    const Start start = start_of(tile);
+    const float* pixels[Winograd::kProducts];
+    for (int i = 0; i < Winograd::kProducts; ++i) {
+      const std::int64_t y = start.y - p_.padding.top + i / Winograd::kInputs * p_.dh,
+                         x = start.x - p_.padding.left + i % Winograd::kInputs * p_.dw;
+      const bool inside = y >= 0 && y < in_.shape.h && x >= 0 && x < in_.shape.w;
+      pixels[i] =
+          inside ? image + ((start.n * in_.shape.h + y) * in_.shape.w + x) * in_.pitch : zeros_.data();
+    }
+    winograd_input(pixels, in_.shape.c, to, in_plane());
+  }
+
+  /// One panel of one of the 36 matrix products, for `rows` tiles.
+  void multiply(std::int64_t product, std::int64_t panel, std::int64_t rows, const float* a, float* c) const {
+    const std::int64_t ic = in_.shape.c;
+    const float* weights =
+        reinterpret_cast<const float*>(weights_->data()) + (product * panels_ + panel) * ic * size_.columns;
+    GemmTile tile;
+    tile.a_pitch = in_pitch_, tile.c_pitch = out_pitch_;
+    for (std::int64_t channel = 0; channel < ic; channel += kStepChannels) {
+      tile.k = std::min(kStepChannels, ic - channel);
+      tile.b = weights + channel * size_.columns;
+      tile.bias = channel == 0 ? zeros_.data() : nullptr;
+      for (std::int64_t row = 0; row < rows; row += size_.rows) {
+        tile.a = a + row * in_pitch_ + channel;
+        tile.c = c + row * out_pitch_ + panel * size_.columns;
+        multiply_tile(tile);
+      }
+    }
+  }
+
+  void transform_out(const KernelArgs& args, const float* products, std::int64_t tile) const {
+    const Start start = start_of(tile);
+    const auto* added = static_cast<const float*>(args.inputs.back());
+    const float* residual[Winograd::kPixels];
+    float* pixels[Winograd::kPixels];
+    for (int i = 0; i < Winograd::kPixels; ++i) {
+      const std::int64_t y = start.y + i / Winograd::kOutputs * p_.dh,
+                         x = start.x + i % Winograd::kOutputs * p_.dw;
+      const std::int64_t pixel = (start.n * out_.shape.h + y) * out_.shape.w + x;
+      const bool inside = y < out_.shape.h && x < out_.shape.w;
+      pixels[i] = inside ? output_of(args) + pixel * out_.pitch : nullptr;
+      residual[i] = added + (inside ? pixel * residual_.pitch : 0);
+    }
+    winograd_output(products, out_plane(), p_.oc, bias_.data(), p_.has_residual ? residual : nullptr,
+                    clamp_.value_or(Clamp{}), pixels);
+    if (clamp_) return;
+    for (float* pixel : pixels)
+      if (pixel != nullptr) activate(p_.activation, pixel, pixel, p_.oc);
+  }
+
+  Conv2dParams p_;
+  TensorDesc in_, residual_, out_;
+  std::int64_t workers_;
+  GemmTileSize size_ = gemm_tile_size();
+  std::vector<std::int64_t> rows_, columns_;  ///< where tiles begin
+  std::int64_t panels_;
+  std::shared_ptr<DeviceMemory> weights_;
+  std::vector<float> zeros_, bias_;
+  std::optional<Clamp> clamp_ = as_clamp(p_.activation);
+  std::int64_t in_pitch_, out_pitch_, chunk_;  ///< floats of a tile in one product; tiles of a chunk
+};
+
+/// Products that the direct form takes, those with padding left out.
+double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out) {
+  return static_cast<double>(out.n * p.oc * in.c) *
+         static_cast<double>(count_taps_inside(out.h, in.h, p.kh, p.sh, p.dh, p.padding.top)) *
+         static_cast<double>(count_taps_inside(out.w, in.w, p.kw, p.sw, p.dw, p.padding.left));
+}
+
+/// As many of those as take the time of this form. The factors are measured: its products are a fifth slower,
+/// transforms take as long as 15 products a channel, and finding a tile's pixels as long as 900.
+double winograd_products(const Conv2dParams& p, std::int64_t ic, const Shape& out) {
+  const auto tiles = static_cast<double>(tile_starts(out.h, p.dh).size() * tile_starts(out.w, p.dw).size()) *
+                     static_cast<double>(out.n);
+  const auto from = static_cast<double>(ic), to = static_cast<double>(p.oc);
+  return Winograd::kProducts * tiles * (1.2 * from * to + 15 * (from + to) + 900);
+}
+
+}  // namespace
+
+std::string refuse_winograd(const NodeDesc& node) {
+  const Conv2dParams p = resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
+  if (node.inputs[0].is_quantised()) return "for f32 activations only";
+  if (gemm_tile_size().columns == 0) return "for processors with AVX2";
+  if (p.kh != 3 || p.kw != 3 || p.sh != 1 || p.sw != 1) return "for 3x3 kernels at stride 1";
+  if (p.groups > 1) return "for one group only";
+  const std::int64_t ic = node.inputs[0].shape.c;
+  if (ic % 16 != 0 || p.oc % 16 != 0) return "for multiples of 16 channels";
+  const double direct = direct_products(p, node.inputs[0].shape, node.output.shape),
+               here = winograd_products(p, ic, node.output.shape);
+  return here < direct ? "" : fmt::format("would take {:.2f} of the direct form's time", here / direct);
+}
+
+std::unique_ptr<Kernel> prepare_winograd(const NodeDesc& node, PrepareContext& context) {
+  return std::make_unique<WinogradKernel>(node, context);
+}
+
+}  // namespace atrous
