@@ -72,13 +72,13 @@ constexpr const char* kFusion =
     R"([{name: fuse, op: template_morph, inputs: [template_network, shape_network],
   templates: [3, 1, 3, 2], mask: [9, 7], size: [23, 19]}])";
 
-constexpr Shape kInput{1, 33, 41, 3};
+constexpr Shape kNetworkInput{1, 33, 41, 3};
 
 std::shared_ptr<const Network> network(std::shared_ptr<const Backend> backend, PlanOptions options = {},
                                        const char* nodes = kDeepLab, const Value& networks = {}) {
   const Expansion e = expand_network(parse_yaml(nodes, "net.yaml"), "", Value::map({}), {}, networks);
-  return std::make_shared<Network>(build_graph(e.nodes, e.output, kInput, RandomWeights(3)), kInput,
-                                   std::move(backend), options);
+  return std::make_shared<Network>(build_graph(e.nodes, e.output, kNetworkInput, RandomWeights(3)),
+                                   kNetworkInput, std::move(backend), options);
 }
 
 class CudaNetwork : public testing::TestWithParam<DType> {
@@ -94,21 +94,21 @@ class CudaNetwork : public testing::TestWithParam<DType> {
 };
 
 TEST_P(CudaNetwork, AgreesWithTheCpuFusedAndUnfused) {
-  const std::vector<float> input = noise(kInput, 1);
+  const std::vector<float> input = noise(kNetworkInput, 1);
   Executor cpu(network(make_backend({})), 1);
-  const std::vector<float> wanted = run(cpu, kInput, input);
+  const std::vector<float> wanted = run(cpu, kNetworkInput, input);
   PlanOptions plain = options(), poisoned = options();
   plain.fold_batch_norm = plain.fuse = plain.concat_in_place = plain.reuse_memory = false;
   poisoned.poison = true;
   for (const PlanOptions& o : {options(), plain, poisoned}) {
     Executor cuda(network(make_cuda_backend(0), o));
-    expect_near(run(cuda, kInput, input), wanted, tolerance());
+    expect_near(run(cuda, kNetworkInput, input), wanted, tolerance());
   }
 }
 
 TEST_P(CudaNetwork, TemplateRegressionAgreesWithTheCpu) {
   const Value networks = parse_yaml(kTemplateNetworks, "networks.yaml");
-  Shape batch = kInput;
+  Shape batch = kNetworkInput;
   batch.n = 2;
   const std::vector<float> input = noise(batch, 3);
   Executor cpu(network(make_backend({}), {}, kFusion, networks), 2);
@@ -129,7 +129,7 @@ TEST_P(CudaNetwork, TemplateRegressionAgreesWithTheCpu) {
 TEST_P(CudaNetwork, AsppIsOneNodeWithItsImagePooling) {
   const auto compiled = network(make_cuda_backend(0), options());
   Executor cuda(compiled);
-  run(cuda, kInput, noise(kInput, 1));
+  run(cuda, kNetworkInput, noise(kNetworkInput, 1));
   std::vector<std::size_t> branches;
   for (const Step& step : cuda.plan().steps) {
     const OpParams& params = compiled->graph().node(step.node).params;
@@ -148,8 +148,8 @@ TEST_P(CudaNetwork, RecordingsGiveTheSameBytesAndSurviveOtherShapes) {
   Executor recording(network(make_cuda_backend(0), options())), other(network(make_cuda_backend(0), eager));
   const Shape large{2, 40, 35, 3};
   for (unsigned i = 0; i < 4; ++i) {
-    const std::vector<float> input = noise(kInput, i);
-    EXPECT_EQ(run(recording, kInput, input), run(other, kInput, input)) << "run " << i;
+    const std::vector<float> input = noise(kNetworkInput, i);
+    EXPECT_EQ(run(recording, kNetworkInput, input), run(other, kNetworkInput, input)) << "run " << i;
     if (i == 1) {
       EXPECT_EQ(run(recording, large, noise(large, 7)), run(other, large, noise(large, 7)));
     }
@@ -157,12 +157,12 @@ TEST_P(CudaNetwork, RecordingsGiveTheSameBytesAndSurviveOtherShapes) {
 }
 
 TEST_P(CudaNetwork, ABatchEqualsItsImages) {
-  Shape batch = kInput;
+  Shape batch = kNetworkInput;
   batch.n = 3;
   Executor executor(network(make_cuda_backend(0), options()));
   const std::vector<float> input = noise(batch), together = run(executor, batch, input);
   for (std::int64_t i = 0; i < 3; ++i)
-    expect_near(run(executor, kInput, test::image_of(input, 3, i)), test::image_of(together, 3, i),
+    expect_near(run(executor, kNetworkInput, test::image_of(input, 3, i)), test::image_of(together, 3, i),
                 tolerance());
 }
 
@@ -171,16 +171,16 @@ INSTANTIATE_TEST_SUITE_P(Types, CudaNetwork, testing::Values(DType::f32, DType::
 
 TEST(CudaExecutor, TwoThreadsShareANetwork) {
   const auto shared = network(make_cuda_backend(0));
-  const std::vector<float> input = noise(kInput, 2);
+  const std::vector<float> input = noise(kNetworkInput, 2);
   Executor first(shared);
-  const std::vector<float> wanted = run(first, kInput, input);
+  const std::vector<float> wanted = run(first, kNetworkInput, input);
   std::vector<std::vector<float>> results(2);
   {
     std::vector<std::jthread> threads;
     for (std::vector<float>& result : results)
       threads.emplace_back([&] {
         Executor own(shared);
-        for (int i = 0; i < 3; ++i) result = run(own, kInput, input);
+        for (int i = 0; i < 3; ++i) result = run(own, kNetworkInput, input);
       });
   }
   for (const std::vector<float>& result : results) EXPECT_EQ(result, wanted);

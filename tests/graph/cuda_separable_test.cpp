@@ -16,7 +16,7 @@ namespace atrous {
 namespace {
 
 /// Inverted residuals, a pyramid whose branches are separable, a decoder: a DeepLabv3+ on MobileNet in small.
-constexpr const char* kNetwork = R"(
+constexpr const char* kSeparableNetwork = R"(
 - {name: stem, op: conv2d, out: 12, kernel: 3, stride: 2}
 - {name: stem_act, op: relu6}
 - {name: e1, op: conv2d, out: 40}
@@ -50,7 +50,7 @@ constexpr const char* kNetwork = R"(
 )";
 constexpr std::ptrdiff_t kPairs = 5;
 
-constexpr Shape kInput{2, 33, 29, 3};
+constexpr Shape kSeparableInput{2, 33, 29, 3};
 
 /// The CUDA backend with one implementation of separable convolutions alone.
 class OneWay : public Backend {
@@ -79,13 +79,13 @@ class OneWay : public Backend {
 
 std::shared_ptr<const Network> network(std::shared_ptr<const Backend> backend, DType dtype,
                                        bool fuse = true) {
-  const Expansion e = expand_network(parse_yaml(kNetwork, "net.yaml"), "", Value::map({}), {}, {});
+  const Expansion e = expand_network(parse_yaml(kSeparableNetwork, "net.yaml"), "", Value::map({}), {}, {});
   PlanOptions options;
   options.dtype = dtype;
   options.fuse = fuse;
   options.poison = true;
-  return std::make_shared<Network>(build_graph(e.nodes, e.output, kInput, RandomWeights(3)), kInput,
-                                   std::move(backend), options);
+  return std::make_shared<Network>(build_graph(e.nodes, e.output, kSeparableInput, RandomWeights(3)),
+                                   kSeparableInput, std::move(backend), options);
 }
 
 std::ptrdiff_t count(const Network& network, OpKind kind) {
@@ -96,12 +96,12 @@ std::ptrdiff_t count(const Network& network, OpKind kind) {
 class SeparableNetwork : public testing::TestWithParam<DType> {};
 
 TEST_P(SeparableNetwork, AgreesWithTheCpuHoweverThePairsAreRun) {
-  const std::vector<float> input = test::noise(kInput);
+  const std::vector<float> input = test::noise(kSeparableInput);
   Executor cpu(network(make_backend({}), DType::f32), 1);
-  const std::vector<float> wanted = test::run(cpu, kInput, input);
+  const std::vector<float> wanted = test::run(cpu, kSeparableInput, input);
   const double tolerance = GetParam() == DType::f16 ? 0.01 : 0.06;
   Executor apart(network(make_cuda_backend(0), GetParam(), false));
-  test::expect_near(test::run(apart, kInput, input), wanted, tolerance);
+  test::expect_near(test::run(apart, kSeparableInput, input), wanted, tolerance);
   std::vector<float> in_turn;
   for (const char* name : {"in_turn", "fused"}) {
     SCOPED_TRACE(name);
@@ -109,7 +109,7 @@ TEST_P(SeparableNetwork, AgreesWithTheCpuHoweverThePairsAreRun) {
     ASSERT_EQ(count(*compiled, OpKind::separable), kPairs);
     EXPECT_EQ(count(*compiled, OpKind::pyramid), 1) << "b3 and b4";
     Executor cuda(compiled);
-    const std::vector<float> got = test::run(cuda, kInput, input);
+    const std::vector<float> got = test::run(cuda, kSeparableInput, input);
     test::expect_near(got, wanted, tolerance);
     if (in_turn.empty()) in_turn = got;
     EXPECT_EQ(got, in_turn) << "the same roundings in the same order";

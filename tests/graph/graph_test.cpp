@@ -13,6 +13,7 @@
 #include "graph/passes.h"
 #include "support/allocations.h"
 #include "support/run_network.h"
+#include "support/small_graph.h"
 
 namespace atrous {
 namespace {
@@ -44,10 +45,7 @@ constexpr const char* kPyramid = R"(
 - {name: logits, op: conv2d, out: 4, bias: true}
 )";
 
-Graph build(const std::string& yaml, const Shape& input) {
-  const Expansion e = expand_network(parse_yaml(yaml, "net.yaml"), "", Value::map({}), {});
-  return build_graph(e.nodes, e.output, input, RandomWeights(3));
-}
+using test::build;
 
 std::vector<float> run_with(const Graph& graph, const Shape& input, const PlanOptions& options) {
   Executor executor(std::make_shared<Network>(graph, input, make_backend({}), options), 2);

@@ -7,21 +7,17 @@
 #include <cmath>
 
 #include "config/model_path.h"
-#include "config/modules.h"
-#include "config/yaml.h"
 #include "graph/builder.h"
 #include "graph/executor.h"
 #include "graph/passes.h"
 #include "support/run_network.h"
+#include "support/small_graph.h"
 #include "support/zero_weights.h"
 
 namespace atrous {
 namespace {
 
-Graph build(const std::string& yaml, const Shape& input) {
-  const Expansion e = expand_network(parse_yaml(yaml, "net.yaml"), "", Value::map({}), {});
-  return build_graph(e.nodes, e.output, input, RandomWeights(3));
-}
+using test::build;
 
 /// The first and the last element of the input's axis that each element of the output's axis depends on.
 struct Seen {

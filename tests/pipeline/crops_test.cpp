@@ -13,7 +13,7 @@
 namespace atrous {
 namespace {
 
-constexpr const char* kModel = R"(
+constexpr const char* kPeopleModel = R"(
 name: tiny
 labels: {classes: [background, left, right, shoe]}
 input: {policy: long_side, size: 32, multiple: 4, offset: 1, scale: 1/255, mean: [0.5, 0.5, 0.5]}
@@ -54,7 +54,7 @@ class CropsTest : public testing::TestWithParam<bool> {
   CropsTest() {
     ModelOptions options;
     options.random_weights = true;
-    model_ = Model::open(folder_.write("tiny.yaml", kModel).string(), options);
+    model_ = Model::open(folder_.write("tiny.yaml", kPeopleModel).string(), options);
     options_.want_probabilities = GetParam();
     if (GetParam()) options_.superpixels = 30;
     for (int i = 0; i < photo_.width * photo_.height * 3; ++i)

@@ -13,8 +13,8 @@ namespace {
 using test::quantise;
 using testing::HasSubstr;
 
-constexpr Shape kInput{1, 12, 10, 3};
-constexpr const char* kNetwork = R"(
+constexpr Shape kSmallInput{1, 12, 10, 3};
+constexpr const char* kSmallNetwork = R"(
 - {name: stem, op: conv2d, out: 16, kernel: 3}
 - {name: act, op: relu}
 - {name: body, op: conv2d, out: 16, kernel: 3, bias: true}
@@ -45,14 +45,14 @@ std::string error_of(F f) {
 }
 
 TEST(Quantise, LeavesTheFirstAndThoseOfOnePixel) {
-  EXPECT_EQ(eight_bit_weights(quantise(kNetwork, kInput)),
+  EXPECT_EQ(eight_bit_weights(quantise(kSmallNetwork, kSmallInput)),
             (std::set<std::string>{"body.weight", "deep.weight", "logits.weight"}));
-  EXPECT_EQ(eight_bit_weights(quantise(kNetwork, kInput, {"deep", "logits"})),
+  EXPECT_EQ(eight_bit_weights(quantise(kSmallNetwork, kSmallInput, {"deep", "logits"})),
             std::set<std::string>{"body.weight"});
 }
 
 TEST(Quantise, WeightsAreWithinHalfAStep) {
-  const test::QuantisedNetwork network = quantise(kNetwork, kInput);
+  const test::QuantisedNetwork network = quantise(kSmallNetwork, kSmallInput);
   const RandomWeights source(3);
   const TensorRef& integers = network.weights.tensors.at("body.weight");
   const std::vector<float> scales =
@@ -69,7 +69,7 @@ TEST(Quantise, WeightsAreWithinHalfAStep) {
 }
 
 TEST(Quantise, RangesOfWhatIsReadAddedAndJoined) {
-  const test::QuantisedNetwork network = quantise(kNetwork, kInput);
+  const test::QuantisedNetwork network = quantise(kSmallNetwork, kSmallInput);
   std::set<std::string> with_range;
   for (const NodeSpec& node : network.expansion.nodes)
     if (node.range) with_range.insert(node.name);
@@ -85,29 +85,31 @@ TEST(Quantise, SharedWeightsGoTogether) {
 )",
                                                             "net.yaml"),
                                                  "", Value::map({}), {});
-              Quantiser(build_graph(e.nodes, e.output, kInput, RandomWeights(3)), kInput, {});
+              Quantiser(build_graph(e.nodes, e.output, kSmallInput, RandomWeights(3)), kSmallInput, {});
             }),
             "the network has no convolution that gains by 8 bits");
 }
 
 TEST(Quantise, RefusesWhatIsQuantisedAlreadyAndUnknownNames) {
-  const test::QuantisedNetwork network = quantise(kNetwork, kInput);
-  const Graph graph = network.build(kInput);
-  EXPECT_EQ(error_of([&] { Quantiser(graph, kInput, {}); }),
+  const test::QuantisedNetwork network = quantise(kSmallNetwork, kSmallInput);
+  const Graph graph = network.build(kSmallInput);
+  EXPECT_EQ(error_of([&] { Quantiser(graph, kSmallInput, {}); }),
             "node 'body': its weights are on 8 bits already");
-  EXPECT_THAT(error_of([&] { quantise(kNetwork, kInput, {"act"}); }), HasSubstr("no convolution 'act'"));
+  EXPECT_THAT(error_of([&] { quantise(kSmallNetwork, kSmallInput, {"act"}); }),
+              HasSubstr("no convolution 'act'"));
 }
 
 TEST(Quantise, NamesTheNodeThatIsNotFinite) {
-  const Expansion e = expand_network(parse_yaml(kNetwork, "net.yaml"), "", Value::map({}), {});
-  const auto network = std::make_shared<Network>(build_graph(e.nodes, e.output, kInput, RandomWeights(3)),
-                                                 kInput, make_backend({}), test::separate_nodes());
-  Quantiser quantiser(network->graph(), kInput, {});
+  const Expansion e = expand_network(parse_yaml(kSmallNetwork, "net.yaml"), "", Value::map({}), {});
+  const auto network =
+      std::make_shared<Network>(build_graph(e.nodes, e.output, kSmallInput, RandomWeights(3)), kSmallInput,
+                                make_backend({}), test::separate_nodes());
+  Quantiser quantiser(network->graph(), kSmallInput, {});
   Executor executor(network, 1);
   executor.set_observer([&](const Node& node, const TensorView& value) { quantiser.observe(node, value); });
-  std::vector<float> values = test::noise(kInput);
+  std::vector<float> values = test::noise(kSmallInput);
   values[7] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(error_of([&] { test::run(executor, kInput, values); }), "node 'act' makes NaN or infinity");
+  EXPECT_EQ(error_of([&] { test::run(executor, kSmallInput, values); }), "node 'act' makes NaN or infinity");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Arguments {
+struct BenchArguments {
   ModelArguments model;
   std::string size, bench_case, output;
   int batch = 1, iterations = 30;
@@ -40,7 +40,7 @@ struct Timings {
 };
 
 /// Runs once to warm up, then until either limit is reached.
-Timings measure(const Arguments& arguments, const std::function<double()>& run) {
+Timings measure(const BenchArguments& arguments, const std::function<double()>& run) {
   run();
   Timings timings;
   double total = 0;
@@ -65,7 +65,7 @@ Json report(const Timings& t, double flops, int batch) {
   return result;
 }
 
-void print(const Arguments& arguments, const std::string& name, Json result) {
+void print(const BenchArguments& arguments, const std::string& name, Json result) {
   if (arguments.json) {
     result["name"] = name;
     std::cout << result.dump(2) << "\n";
@@ -107,7 +107,7 @@ void save_output(Executor& executor, const std::string& file) {
                               DType::f32));
 }
 
-int bench_model(const Arguments& arguments) {
+int bench_model(const BenchArguments& arguments) {
   ModelOptions options = arguments.model.options;
   options.random_weights = true;
   const std::shared_ptr<const Model> model = Model::open(arguments.model.model, options);
@@ -141,7 +141,7 @@ int bench_model(const Arguments& arguments) {
   return kDone;
 }
 
-int bench(const Arguments& arguments) {
+int bench(const BenchArguments& arguments) {
   if (arguments.bench_case.empty()) return bench_model(arguments);
   if (!arguments.model.model.empty())
     fail(ErrorCode::invalid_argument, "bench takes a model or a --case, not both");
@@ -160,7 +160,7 @@ int bench(const Arguments& arguments) {
 }  // namespace
 
 void add_bench(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BenchArguments>();
   CLI::App* command = app.add_subcommand("bench", "latency, throughput and times of a model, or of one case");
   arguments->model.add_to(*command, true);
   command->add_option(

@@ -118,7 +118,7 @@ BenchCase crf_case(const std::vector<std::string>& parts, const std::string& tex
     for (std::size_t i = 0; i < unary->pixels() * static_cast<std::size_t>(extent[2]); ++i)
       unary->values.push_back(static_cast<float>(i * 7919 % 1000) / 250);
   }
-  auto stages = std::make_shared<StageTimes>();
+  auto stages = std::make_shared<NamedTimes>();
   auto run = [=] {
     CrfTimes times;
     Stopwatch watch;

@@ -9,13 +9,13 @@
 
 namespace atrous::cli {
 
-using StageTimes = std::vector<std::pair<std::string, double>>;
+using NamedTimes = std::vector<std::pair<std::string, double>>;
 
 /// Something to time without a model. `run` returns the milliseconds of one run.
 struct BenchCase {
   std::function<double()> run;
   double flops = 0;                         ///< 0: not counted
-  std::shared_ptr<StageTimes> stages = {};  ///< milliseconds of the last run, where it has stages
+  std::shared_ptr<NamedTimes> stages = {};  ///< milliseconds of the last run, where it has stages
 };
 
 /// The grammar stands in `atrous bench --help`. Throws Error{invalid_argument}.

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-struct Arguments {
+struct EvalArguments {
   EvalFolders folders;
   std::string label_names, label_set, csv;
   ModelArguments model;
@@ -38,7 +38,7 @@ struct Variant {
   double milliseconds = 0;
 };
 
-std::vector<Variant> make_variants(const Arguments& arguments, const std::shared_ptr<const Model>& model,
+std::vector<Variant> make_variants(const EvalArguments& arguments, const std::shared_ptr<const Model>& model,
                                    int classes) {
   std::vector<Variant> variants;
   if (!model) {
@@ -118,7 +118,7 @@ LabelSet labels_of_masks(const std::string& given, const EvalPairs& pairs) {
   return load_model_config(find_model(""), search_folders()).labels;
 }
 
-int evaluate(const Arguments& arguments) {
+int evaluate(const EvalArguments& arguments) {
   const bool masks = arguments.model.model.empty() && !arguments.compare;
   if (!masks && !arguments.label_set.empty())
     fail(ErrorCode::invalid_argument, "--label-set is for masks; a model has its own labels");
@@ -176,7 +176,7 @@ int evaluate(const Arguments& arguments) {
 }  // namespace
 
 void add_eval(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<EvalArguments>();
   CLI::App* command = app.add_subcommand("eval", "mIoU, accuracies, F1 (ATR's protocol), boundary IoU");
   command
       ->add_option("PRED_OR_IMAGES", arguments->folders.predictions,

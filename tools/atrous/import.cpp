@@ -9,7 +9,7 @@
 namespace atrous::cli {
 namespace {
 
-struct Arguments {
+struct ImportArguments {
   std::string model, folder, mean, std, size;
   ImportOptions options;
 };
@@ -24,7 +24,7 @@ void parse_extent(const std::string& text, ImportOptions& options) {
   options.height = static_cast<int>(*height), options.width = static_cast<int>(*width);
 }
 
-int import_model(Arguments arguments) {
+int import_model(ImportArguments arguments) {
   arguments.options.mean = split(arguments.mean);
   arguments.options.std = split(arguments.std);
   if (!arguments.size.empty()) parse_extent(arguments.size, arguments.options);
@@ -37,7 +37,7 @@ int import_model(Arguments arguments) {
 }  // namespace
 
 void add_import(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ImportArguments>();
   CLI::App* command = app.add_subcommand("import", "makes a config and weights of an ONNX model");
   command->add_option("model", arguments->model, "MODEL.onnx")->required();
   command->add_option("-o,--output", arguments->folder, "folder for NAME.yaml and NAME.safetensors")

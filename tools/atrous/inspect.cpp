@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Arguments {
+struct InspectArguments {
   ModelArguments model;
   std::string size;
   bool plan = false, dot = false, json = false;
@@ -102,7 +102,7 @@ std::string field_in_words(const Json& field) {
   return text + "tiles: " + field["tiles"].get<std::string>();
 }
 
-int inspect(const Arguments& arguments) {
+int inspect(const InspectArguments& arguments) {
   ModelOptions options = arguments.model.options;
   options.random_weights = true;
   const std::shared_ptr<const Model> model = Model::open(arguments.model.model, options);
@@ -172,7 +172,7 @@ int inspect(const Arguments& arguments) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<InspectArguments>();
   CLI::App* command = app.add_subcommand(
       "inspect", "inputs, labels, nodes, shapes, FLOPs, memory and implementations of a model");
   arguments->model.add_to(*command, true);

@@ -15,11 +15,11 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-struct Arguments {
+struct ModelsArguments {
   bool available = false, json = false;
 };
 
-Json describe(const WeightsOrigin& origin) {
+Json describe_origin(const WeightsOrigin& origin) {
   Json result = Json::object();
   if (!origin.none.empty()) {
     result["none"] = origin.none;
@@ -31,7 +31,7 @@ Json describe(const WeightsOrigin& origin) {
   return result;
 }
 
-Json describe(const fs::path& file) {
+Json describe_model(const fs::path& file) {
   const ModelConfig config = load_model_config(file, search_folders());
   Json accuracy = Json::object(), files = Json::array();
   for (const auto& [name, value] : config.accuracy) accuracy[name] = value;
@@ -46,7 +46,7 @@ Json describe(const fs::path& file) {
   line["available"] = config.has_weights();
   line["weights"] = files;
   line["weights_bytes"] = config.has_weights() ? Json(bytes) : Json();
-  line["weights_from"] = config.weights_from ? describe(*config.weights_from) : Json();
+  line["weights_from"] = config.weights_from ? describe_origin(*config.weights_from) : Json();
   return line;
 }
 
@@ -94,12 +94,12 @@ std::set<std::string> import_folders(const Json& models) {
   return folders;
 }
 
-int models(const Arguments& arguments) {
+int models(const ModelsArguments& arguments) {
   int status = kDone;
   Json all = Json::array();
   for (const fs::path& file : list_models()) {
     try {
-      all.push_back(describe(file));
+      all.push_back(describe_model(file));
     } catch (const Error& error) {
       say(error.message());
       status = kSomeFailed;
@@ -119,7 +119,7 @@ int models(const Arguments& arguments) {
 }  // namespace
 
 void add_models(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ModelsArguments>();
   CLI::App* command = app.add_subcommand("models", "the models found");
   command->add_flag("--available", arguments->available,
                     "whether each one's weights are here and, where not, what to get and how to import it");

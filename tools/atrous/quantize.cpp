@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Arguments {
+struct QuantizeArguments {
   std::string model, folder, labels, label_names, split = "val", method = "percentile", keep;
   std::vector<std::string> images;
   CalibrationOptions calibration;
@@ -44,7 +44,7 @@ struct Truths {
   IdTable ids;                          ///< classes of their ids
   std::map<fs::path, fs::path> labels;  ///< by photo
 
-  Truths(const Arguments& arguments, const LabelSet& set) {
+  Truths(const QuantizeArguments& arguments, const LabelSet& set) {
     if (arguments.labels.empty()) return;
     if (arguments.images.size() != 1)
       fail(ErrorCode::invalid_argument, "--labels belongs to one folder of images, not to {} inputs",
@@ -86,7 +86,7 @@ Photos for_each_photo(const Photos& photos, bool quiet, const Segment& segment) 
 }
 
 /// The config as one of the model on 8 bits.
-Value quantised_config(const Arguments& arguments, const ModelConfig& source, Value ranges) {
+Value quantised_config(const QuantizeArguments& arguments, const ModelConfig& source, Value ranges) {
   Value config = source.file.extension() == ".onnx"
                      ? import_onnx(source.file).config
                      : load_self_contained(source.file, search_folders(), {arguments.output_stride});
@@ -108,7 +108,7 @@ struct Comparison {
   double fp32_ms = 0, int8_ms = 0;  ///< of the networks alone
 };
 
-Comparison compare(const Arguments& arguments, const Photos& photos, const Truths& truths,
+Comparison compare(const QuantizeArguments& arguments, const Photos& photos, const Truths& truths,
                    const fs::path& quantised) {
   ModelOptions options{.device = "cpu", .precision = "fp32", .output_stride = arguments.output_stride};
   const SegmentOptions plain{.threads = arguments.threads, .crf = "off", .superpixels = 0};
@@ -154,7 +154,7 @@ void print(const Comparison& c) {
                            c.fp32_ms / images);
 }
 
-int quantize(Arguments arguments) {
+int quantize(QuantizeArguments arguments) {
   if (arguments.method == "entropy") arguments.calibration.method = Calibration::entropy;
   const Photos given = list_inputs(arguments.images, arguments.recurse);
   const auto model = Model::open(arguments.model, {.device = "cpu",
@@ -189,7 +189,7 @@ int quantize(Arguments arguments) {
 }  // namespace
 
 void add_quantize(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<QuantizeArguments>();
   CLI::App* command = app.add_subcommand(
       "quantize", "a model whose convolutions run on 8 bits, from photos to calibrate with");
   command->add_option("model", arguments->model, "a model's name, or a path to its YAML or to an ONNX file")

@@ -16,12 +16,12 @@
 namespace atrous::cli {
 namespace {
 
-struct Arguments {
+struct RefineArguments {
   std::string image, scores, mask, kind = "probs", crf, crf_on, superpixels, save = "mask", labels = "voc";
 };
 
 /// The scores as energies -log p.
-ScoreMap to_unary(ScoreMap scores, const Arguments& arguments) {
+ScoreMap to_unary(ScoreMap scores, const RefineArguments& arguments) {
   for (float value : scores.values) {
     if (!std::isfinite(value)) fail(ErrorCode::bad_file, "{}: holds NaN or infinity", arguments.scores);
     if (arguments.kind == "probs" && (value < -1e-3F || value > 1.01F))
@@ -41,7 +41,7 @@ LabelSet find_labels(const std::string& name, int classes) {
   fail(ErrorCode::not_found, "label set '{}' is not known", name);
 }
 
-int refine(const Arguments& arguments) {
+int refine(const RefineArguments& arguments) {
   const SaveOptions save = parse_save(arguments.save);
   for (const OutputKind& kind : kOutputKinds)
     if (save.*kind.wanted && kind.wanted != &SaveOptions::mask && kind.wanted != &SaveOptions::probs)
@@ -71,7 +71,7 @@ int refine(const Arguments& arguments) {
 }  // namespace
 
 void add_refine(CLI::App& app, Run& run) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<RefineArguments>();
   CLI::App* command = app.add_subcommand("refine", "dense CRF and superpixels on anyone's scores");
   command->add_option("image", arguments->image, "the image")->required();
   command

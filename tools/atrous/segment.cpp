@@ -24,7 +24,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Arguments {
+struct SegmentCommand {
   std::vector<std::string> inputs;
   std::string folder, save = "mask";
   ModelArguments model;
@@ -91,7 +91,7 @@ void say_resumed(std::size_t images, const Resumed& resumed) {
   say(text);
 }
 
-int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<const Model>>& models,
+int segment_files(const SegmentCommand& arguments, const std::vector<std::shared_ptr<const Model>>& models,
                   const SegmentOptions& options, const std::vector<InputFile>& files) {
   const Model& model = *models.front();
   const LabelSet& labels = model.labels();
@@ -163,7 +163,7 @@ int segment_files(const Arguments& arguments, const std::vector<std::shared_ptr<
   return summary.failed > 0 || !unwritten.empty() ? kSomeFailed : kDone;
 }
 
-int segment(Arguments& arguments) {
+int segment(SegmentCommand& arguments) {
   arguments.batch.save = parse_save(arguments.save);
   SegmentOptions options = arguments.segment.parse(arguments.model.threads);
   options.want_template_sheet = arguments.batch.save.templates;
@@ -199,7 +199,7 @@ int segment(Arguments& arguments) {
 }  // namespace
 
 void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SegmentCommand>();
   arguments->command = words;
   CLI::App* command = app.add_subcommand("segment", "label maps (and more) for images");
   command->add_option("input", arguments->inputs, "images, folders, quoted globs, @list.txt, or - (stdin)")
