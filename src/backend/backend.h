@@ -135,8 +135,8 @@ class Backend {
   virtual std::unique_ptr<Stream> make_stream() const = 0;
   /// Types its activations can have, the one that `--precision auto` takes first.
   virtual std::span<const DType> activation_types() const = 0;
-  /// Why PlanOptions::int8 is nothing for it; "" where it has convolutions on 8 bits. To follow its name.
-  virtual std::string refuse_int8() const { return "does not compute in it"; }
+  /// Why PlanOptions::convolutions of that type is nothing for it, to follow its name; "" where it has them.
+  virtual std::string refuse_convolutions(DType) const { return "does not compute in it"; }
   /// Called by the executor before work on the calling thread: the size of its teams, on a GPU also its
   /// current device.
   virtual void set_threads(int threads) const = 0;

@@ -35,10 +35,11 @@ struct Shape {
 
 std::string to_string(const Shape& shape);  ///< "[1,65,65,256]"
 
-/// A value on 8 bits, per tensor and symmetric: value = scale * integer.
+/// How a value is stored that is narrower than the plan's type: on 8 bits, per tensor and symmetric, value =
+/// scale * integer; or as bf16.
 struct Quantisation {
-  DType dtype = DType::u8;  ///< u8 where no value is below 0, else s8
-  float scale = 1;          ///< above 0
+  DType dtype = DType::u8;  ///< u8 where no value is below 0, else s8; bf16
+  float scale = 1;          ///< above 0; 1 for bf16
   bool operator==(const Quantisation&) const = default;
 };
 

@@ -20,7 +20,7 @@ Graph optimise(const Graph& graph, const Shape& nominal, const Backend& backend,
   // in f32 no fused kernel competes, and the parts are tuned better one by one
   if (options.fuse && options.dtype != DType::f32 && !backend.implementations(OpKind::separable).empty())
     result = fuse_separables(result);
-  if (options.int8) result = quantise_convolutions(result);
+  if (options.convolutions != DType::f32) result = narrow_convolutions(result, options.convolutions);
   return result;
 }
 

@@ -38,13 +38,14 @@ Graph fuse_separables(const Graph& graph);
 /// Terms of a sum: 65536 * 255 * 128 fits 31 bits.
 inline constexpr std::int64_t kMostQuantisedTaps = 65536;
 
-/// Whether a convolution has what quantise_convolutions() needs: 8-bit weights, an input with a range, and
-/// sums that 32 bits hold.
+/// Whether a convolution has what 8 bits need: 8-bit weights, an input with a range, and sums that 32 bits
+/// hold.
 bool can_quantise(const Graph& graph);
 
-/// Such convolutions read 8 bits. What they make stays on 8 bits where another of them reads it, directly, as
-/// its residual or through a concatenation; `convert` nodes stand where the type of a value changes. Outputs
-/// keep the plan's type. Runs last.
-Graph quantise_convolutions(const Graph& graph);
+/// Convolutions read a narrower type: with s8, 8 bits, those that can_quantise() is about; with bf16, all but
+/// those of the graph's input. What they make stays narrow where another of them reads it, directly, as its
+/// residual or through a concatenation; `convert` nodes stand where the type of a value changes. Outputs keep
+/// the plan's type. Runs last.
+Graph narrow_convolutions(const Graph& graph, DType type);
 
 }  // namespace atrous

@@ -14,32 +14,43 @@
 namespace atrous {
 namespace {
 
-/// The type of activations that a precision means on this backend; for int8 that of what is not on 8 bits.
-DType activation_type(const std::string& precision, const Backend& backend) {
+/// What a precision means: the type of activations, and where that is f32, of what convolutions read.
+struct Precision {
+  std::string_view name;
+  DType activations = DType::f32, convolutions = DType::f32;
+};
+
+/// The precision of that name on this backend; "auto": the backend's first type.
+Precision find_precision(const std::string& name, const Backend& backend) {
   const std::span<const DType> types = backend.activation_types();
-  if (precision == "auto") return types.front();
-  constexpr std::pair<std::string_view, DType> kKnown[] = {{"fp32", DType::f32},
-                                                           {"tf32", DType::f32},
-                                                           {"fp16", DType::f16},
-                                                           {"bf16", DType::bf16},
-                                                           {"int8", DType::f32}};
-  auto can = [&](std::string_view name, DType type) {
-    const bool has = std::find(types.begin(), types.end(), type) != types.end();
-    return has && (name != "tf32" || backend.device().kind == DeviceKind::cuda) &&
-           (name != "int8" || backend.refuse_int8().empty());
+  if (name == "auto") return {"auto", types.front()};
+  constexpr Precision kKnown[] = {{"fp32"},
+                                  {"tf32"},
+                                  {"fp16", DType::f16},
+                                  {"bf16", DType::bf16},
+                                  {"bf16", DType::f32, DType::bf16},
+                                  {"int8", DType::f32, DType::s8}};
+  auto refuse = [&](const Precision& p) -> std::string {
+    const bool has = std::find(types.begin(), types.end(), p.activations) != types.end();
+    if (!has || (p.name == "tf32" && backend.device().kind != DeviceKind::cuda))
+      return "does not compute in it";
+    return p.convolutions == DType::f32 ? "" : backend.refuse_convolutions(p.convolutions);
   };
-  for (const auto& [name, type] : kKnown)
-    if (name == precision && can(name, type)) return type;
-  if (std::none_of(std::begin(kKnown), std::end(kKnown),
-                   [&](const auto& known) { return known.first == precision; }))
+  std::string able = "auto", reason;
+  for (const Precision& known : kKnown) {
+    const std::string refusal = refuse(known);
+    if (known.name == name) {
+      if (refusal.empty()) return known;
+      reason = refusal;
+    } else if (refusal.empty()) {
+      able += ", " + std::string(known.name);
+    }
+  }
+  if (reason.empty())
     fail(ErrorCode::invalid_argument, "precision must be auto, fp32, tf32, fp16, bf16 or int8, not '{}'",
-         precision);
-  std::string able = "auto";
-  for (const auto& [name, type] : kKnown)
-    if (can(name, type)) able += ", " + std::string(name);
-  fail(ErrorCode::unsupported, "precision '{}': device {} {} (use {})", precision,
-       to_string(backend.device()), precision == "int8" ? backend.refuse_int8() : "does not compute in it",
-       able);
+         name);
+  fail(ErrorCode::unsupported, "precision '{}': device {} {} (use {})", name, to_string(backend.device()),
+       reason, able);
 }
 
 /// A model's config, and its weights.
@@ -111,7 +122,9 @@ Model::Model(ModelConfig config, const WeightSource& weights, const ModelOptions
     : config_(std::move(config)), device_note_(std::move(device_note)) {
   std::shared_ptr<const Backend> backend = make_backend(device);
   PlanOptions plan;
-  plan.dtype = activation_type(options.precision, *backend);
+  const Precision precision = find_precision(options.precision, *backend);
+  plan.dtype = precision.activations;
+  plan.convolutions = precision.convolutions;
   plan.allow_tf32 = options.precision == "tf32";
   plan.tune = options.tune && backend->device().kind == DeviceKind::cuda;
   if (options.separate_nodes) plan.fold_batch_norm = plan.fuse = plan.concat_in_place = false;
@@ -132,8 +145,8 @@ Model::Model(ModelConfig config, const WeightSource& weights, const ModelOptions
     fail(ErrorCode::unsupported,
          "precision 'int8': {} has no 8-bit weights with ranges (`atrous quantize` makes a model that has)",
          config_.file.string());
-  plan.int8 = options.precision == "int8" ||
-              (options.precision == "auto" && backend->refuse_int8().empty() && can_quantise(graph));
+  if (options.precision == "auto" && backend->refuse_convolutions(DType::s8).empty() && can_quantise(graph))
+    plan.convolutions = DType::s8;
   const Shape output = infer_shapes(graph, nominal)[static_cast<std::size_t>(graph.outputs()[0])];
   if (output.c != config_.labels.size())
     fail(ErrorCode::bad_config, "{}: the network makes {} classes but its label set '{}' has {}",

@@ -97,7 +97,7 @@ std::string settings_digest(const Model& model, const SegmentOptions& segment, c
   const PlanOptions& plan = model.network()->options();
   digest.add(plan.dtype);
   digest.add(plan.allow_tf32);
-  digest.add(plan.int8);
+  digest.add(plan.convolutions);
   for (double scale : segment.scales) digest.add(scale);
   digest.add(segment.flip);
   digest.add(segment.tile.size);

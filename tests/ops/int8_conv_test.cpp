@@ -286,15 +286,15 @@ std::vector<Int8Case> epilogue_cases() {
   return cases;
 }
 
-bool has_int8() { return make_backend({})->refuse_int8().empty(); }
+bool has_int8() { return make_backend({})->refuse_convolutions(DType::s8).empty(); }
 
 TEST(Int8, WindowsRatesAndGroups) {
-  if (!has_int8()) GTEST_SKIP() << "cpu " << make_backend({})->refuse_int8();
+  if (!has_int8()) GTEST_SKIP() << "cpu " << make_backend({})->refuse_convolutions(DType::s8);
   for (const Int8Case& each : window_cases()) Int8Conv(each).run();
 }
 
 TEST(Int8, ActivationsResidualsAndSlices) {
-  if (!has_int8()) GTEST_SKIP() << "cpu " << make_backend({})->refuse_int8();
+  if (!has_int8()) GTEST_SKIP() << "cpu " << make_backend({})->refuse_convolutions(DType::s8);
   for (const Int8Case& each : epilogue_cases()) Int8Conv(each).run();
 }
 

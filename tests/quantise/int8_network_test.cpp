@@ -51,9 +51,9 @@ constexpr const char* kNetwork = R"(
 - {name: logits, op: conv2d, out: 4, bias: true}
 )";
 
-bool has_int8() { return make_backend({})->refuse_int8().empty(); }
+bool has_int8() { return make_backend({})->refuse_convolutions(DType::s8).empty(); }
 #define NEEDS_INT8() \
-  if (!has_int8()) GTEST_SKIP() << "cpu " << make_backend({})->refuse_int8()
+  if (!has_int8()) GTEST_SKIP() << "cpu " << make_backend({})->refuse_convolutions(DType::s8)
 
 const QuantisedNetwork& network() {
   static const QuantisedNetwork kQuantised = test::quantise(kNetwork, kInput);
@@ -62,7 +62,7 @@ const QuantisedNetwork& network() {
 
 PlanOptions int8() {
   PlanOptions options;
-  options.int8 = true;
+  options.convolutions = DType::s8;
   return options;
 }
 

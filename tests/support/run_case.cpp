@@ -42,7 +42,7 @@ class CaseRunner {
         stream_(backend.make_stream()) {}
 
   void run() {
-    for (DType dtype : backend_.activation_types())
+    for (DType dtype : types())
       for (const Layout& layout : kLayouts) {
         if (case_.inputs.size() == 1 && layout.name == "odd other inputs") continue;
         if (layouts_ == Layouts::two && layout.name != "dense" && layout.name != "odd output") continue;
@@ -55,6 +55,14 @@ class CaseRunner {
   }
 
  private:
+  /// What the activations of the case may have: the backend's types, and what its convolutions alone read.
+  std::vector<DType> types() const {
+    std::vector<DType> types(backend_.activation_types().begin(), backend_.activation_types().end());
+    if (kind_of(case_.params) == OpKind::conv2d && backend_.refuse_convolutions(DType::bf16).empty())
+      types.push_back(DType::bf16);
+    return types;
+  }
+
   const Problem& problem(Precision precision, bool round_vectors) {
     const std::pair key(precision, round_vectors);
     auto found = problems_.find(key);

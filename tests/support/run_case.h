@@ -30,7 +30,8 @@ struct OpCase {
   std::vector<std::vector<float>> given{};  ///< values of the inputs, by input; an empty list: random ones
 };
 
-/// Runs the case on backend_under_test(): in every type its activations can have, with dense tensors and with
+/// Runs the case on backend_under_test(): in every type its activations (on the CPU, those of
+/// convolutions alone) can have, with dense tensors and with
 /// channel slices of wider ones (some at odd addresses), by every implementation that accepts, and at least
 /// one must. Compares with the double-precision reference (tolerance.h). Bytes around the output and behind
 /// the workspace must survive; a second run, on the CPU with three threads instead of one, must agree bit by

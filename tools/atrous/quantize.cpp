@@ -177,7 +177,7 @@ int quantize(QuantizeArguments arguments) {
   std::cout << fmt::format("model        {}\nconvolutions {} on 8 bits, {} as they were\nimages       {}\n",
                            written.string(), quantiser.convolutions(), quantiser.kept(), photos.size());
   const int status = photos.size() < given.size() ? kSomeFailed : kDone;
-  if (const std::string reason = model->backend().refuse_int8(); !reason.empty()) {
+  if (const std::string reason = model->backend().refuse_convolutions(DType::s8); !reason.empty()) {
     say(fmt::format("the accuracy is not measured: device cpu {}", reason));
     return status;
   }

@@ -6,6 +6,7 @@
 #include "backend/cpu/conv2d_direct_int8.h"
 #include "backend/cpu/conv2d_implicit_gemm.h"
 #include "backend/cpu/conv2d_onednn.h"
+#include "backend/cpu/conv2d_widened.h"
 #include "backend/cpu/conv2d_winograd.h"
 #include "backend/cpu/kernel_of.h"
 #include "backend/cpu/taps.h"
@@ -71,12 +72,12 @@ std::shared_ptr<DeviceMemory> tap_major_weights(const NodeDesc& node, PrepareCon
   });
 }
 
-std::string refuse_8_bits(const NodeDesc& node) {
-  return node.inputs[0].is_quantised() ? "for f32 activations only" : "";
+std::string refuse_narrow(const NodeDesc& node) {
+  return node.inputs[0].dtype == DType::f32 ? "" : "for f32 activations only";
 }
 
 std::string refuse_depthwise(const NodeDesc& node) {
-  if (node.inputs[0].is_quantised()) return refuse_8_bits(node);
+  if (std::string reason = refuse_narrow(node); !reason.empty()) return reason;
   const Conv2dParams p = resolved(node);
   return p.groups == node.inputs[0].shape.c && p.oc == p.groups
              ? ""
@@ -110,8 +111,9 @@ constexpr Implementation kConv[] = {{"winograd_f4x3", refuse_winograd, prepare_w
                                     {"implicit_gemm", refuse_implicit_gemm, prepare_implicit_gemm},
                                     {"onednn", refuse_conv2d_onednn, prepare_conv2d_onednn},
                                     {"depthwise_direct", refuse_depthwise, prepare_depthwise},
-                                    {"direct", refuse_8_bits, prepare_direct},
-                                    {"direct_int8", refuse_direct_int8, prepare_direct_int8}};
+                                    {"direct", refuse_narrow, prepare_direct},
+                                    {"direct_int8", refuse_direct_int8, prepare_direct_int8},
+                                    {"widened", refuse_widened, prepare_widened}};
 
 /// Calls Function, a convolution's refuse or prepare, with the dense layer as the convolution whose window is
 /// the whole input.

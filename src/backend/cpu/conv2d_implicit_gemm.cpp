@@ -233,7 +233,7 @@ class ImplicitGemmKernel : public Kernel {
 
 std::string refuse_implicit_gemm(const NodeDesc& node) {
   const Conv2dParams p = resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
-  if (node.inputs[0].is_quantised()) return "for f32 activations only";
+  if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
   if (gemm_tile_size().columns != 16) return "for processors with AVX2 and nothing wider";
   if (p.kh * p.kw * p.sh * p.sw == 1) return "1x1 convolutions are left to oneDNN";
   if (p.groups > 1) return "for one group only";

@@ -19,9 +19,10 @@ const dnnl::engine& engine() {
 }
 
 memory::data_type type_of(DType dtype) {
-  return dtype == DType::u8   ? memory::data_type::u8
-         : dtype == DType::s8 ? memory::data_type::s8
-                              : memory::data_type::f32;
+  return dtype == DType::u8     ? memory::data_type::u8
+         : dtype == DType::s8   ? memory::data_type::s8
+         : dtype == DType::bf16 ? memory::data_type::bf16
+                                : memory::data_type::f32;
 }
 
 memory::desc nhwc(const TensorDesc& tensor) {
@@ -38,7 +39,9 @@ Conv2dParams resolved(const NodeDesc& node) {
   return resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
 }
 
-DType weight_type(const NodeDesc& node) { return node.inputs[0].is_quantised() ? DType::s8 : DType::f32; }
+DType weight_type(const NodeDesc& node) {
+  return node.inputs[0].is_quantised() ? DType::s8 : node.inputs[0].dtype;
+}
 
 OnednnConvolution describe(const NodeDesc& node) {
   const Conv2dParams p = resolved(node);
@@ -143,7 +146,7 @@ class OnednnConvolutionKernel : public Kernel {
       std::shared_ptr<DeviceMemory> made = allocate_host(packed.get_size());
       const Constant& weight = *node.constant("weight");
       const memory::desc plain_desc(
-          weight_dims(params_, src_.shape.c), type_of(weight_type(node)),
+          weight_dims(params_, src_.shape.c), type_of(src_.is_quantised() ? DType::s8 : DType::f32),
           params_.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
       std::vector<float> values;
       if (!src_.is_quantised()) values = weight.read_f32();

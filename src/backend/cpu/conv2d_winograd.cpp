@@ -211,7 +211,7 @@ double winograd_products(const Conv2dParams& p, std::int64_t ic, const Shape& ou
 
 std::string refuse_winograd(const NodeDesc& node) {
   const Conv2dParams p = resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
-  if (node.inputs[0].is_quantised()) return "for f32 activations only";
+  if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
   if (gemm_tile_size().columns == 0) return "for processors with AVX2";
   if (p.kh != 3 || p.kw != 3 || p.sh != 1 || p.sw != 1) return "for 3x3 kernels at stride 1";
   if (p.groups > 1) return "for one group only";

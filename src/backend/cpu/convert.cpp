@@ -3,6 +3,7 @@
 
 #include "backend/cpu/convert_rows.h"
 #include "backend/cpu/kernel_of.h"
+#include "core/half.h"
 
 namespace atrous {
 namespace {
@@ -36,9 +37,16 @@ ATROUS_VECTORISE void f32_to_s8(const float* in, float steps, std::int8_t* out, 
   narrow(in, steps, -128, 127, out, count);
 }
 
+ATROUS_VECTORISE void bf16_to_f32(const std::uint16_t* in, float* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = bfloat16_to_float(in[i]);
+}
+ATROUS_VECTORISE void f32_to_bf16(const float* in, std::uint16_t* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = float_to_bfloat16(in[i]);
+}
+
 std::unique_ptr<Kernel> prepare(const NodeDesc& node, PrepareContext&) {
   return kernel_of([in = node.inputs[0], out = node.output](const KernelArgs& args) {
-    const bool dense = in.is_dense() && out.is_dense(), widens = in.is_quantised();
+    const bool dense = in.is_dense() && out.is_dense(), widens = in.dtype != DType::f32;
     const std::int64_t run = dense ? out.shape.w * out.shape.c : out.shape.c, runs = dense ? 1 : out.shape.w,
                        in_row = in.shape.w * in.pitch * static_cast<std::int64_t>(size_of(in.dtype)),
                        out_row = out.shape.w * out.pitch * static_cast<std::int64_t>(size_of(out.dtype));
@@ -63,6 +71,8 @@ void to_f32_row(const void* in, const TensorDesc& from, float* out, std::int64_t
     u8_to_f32(static_cast<const std::uint8_t*>(in), from.scale, out, count);
   else if (from.dtype == DType::s8)
     s8_to_f32(static_cast<const std::int8_t*>(in), from.scale, out, count);
+  else if (from.dtype == DType::bf16)
+    bf16_to_f32(static_cast<const std::uint16_t*>(in), out, count);
   else
     copy_pixels(in, count, out, count, 1, count);
 }
@@ -72,6 +82,8 @@ void from_f32_row(const float* in, const TensorDesc& to, void* out, std::int64_t
     f32_to_u8(in, 1 / to.scale, static_cast<std::uint8_t*>(out), count);
   else if (to.dtype == DType::s8)
     f32_to_s8(in, 1 / to.scale, static_cast<std::int8_t*>(out), count);
+  else if (to.dtype == DType::bf16)
+    f32_to_bf16(in, static_cast<std::uint16_t*>(out), count);
   else
     copy_pixels(in, count, out, count, 1, count);
 }

@@ -77,8 +77,11 @@ class CpuBackend : public Backend {
     static constexpr DType kTypes[] = {DType::f32};
     return kTypes;
   }
-  std::string refuse_int8() const override {
-    return has_int8_products() ? "" : "has no VNNI, without which sums of 8-bit products overflow";
+  std::string refuse_convolutions(DType type) const override {
+    if (type == DType::s8)
+      return has_int8_products() ? "" : "has no VNNI, without which sums of 8-bit products overflow";
+    if (type == DType::bf16) return has_bf16_products() ? "" : "has no AVX-512 BF16";
+    return Backend::refuse_convolutions(type);
   }
   void set_threads(int threads) const override { set_team_size(threads); }
   int default_threads() const override { return available_cores(); }

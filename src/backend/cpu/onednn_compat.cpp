@@ -115,6 +115,11 @@ bool has_int8_products() {
   }
 }
 
+bool has_bf16_products() {
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  return has_int8_products() && isa != dnnl::cpu_isa::avx512_core_vnni && isa != dnnl::cpu_isa::avx2_vnni;
+}
+
 dnnl::convolution_forward::primitive_desc make_convolution(const OnednnConvolution& c,
                                                            const dnnl::engine& engine) {
   constexpr auto kind = dnnl::prop_kind::forward_inference;

@@ -21,6 +21,8 @@ std::string layout_of(const dnnl::memory::desc& desc);
 
 /// Whether this processor multiplies 8-bit integers without overflow between (VNNI).
 bool has_int8_products();
+/// Whether it multiplies bf16 (AVX-512 BF16, AMX).
+bool has_bf16_products();
 
 /// What the integers of an 8-bit convolution stand for.
 struct OnednnScales {

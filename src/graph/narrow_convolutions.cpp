@@ -19,11 +19,14 @@ bool is_quantisable(const Graph& graph, int index) {
 
 class Rewriter {
  public:
-  explicit Rewriter(const Graph& graph)
-      : graph_(graph), readers_(graph.consumers()), stored_(static_cast<std::size_t>(graph.size())) {
+  Rewriter(const Graph& graph, DType type)
+      : graph_(graph),
+        type_(type),
+        readers_(graph.consumers()),
+        stored_(static_cast<std::size_t>(graph.size())) {
     for (int i = 0; i < graph.size(); ++i) {
-      quantisable_.push_back(is_quantisable(graph, i));
-      writes_8_bits_.push_back(writes_8_bits(i));
+      narrowable_.push_back(is_narrowable(i));
+      writes_narrow_.push_back(writes_narrow(i));
     }
     for (int i = graph.size(); i-- > 1;) stored_[at(i)] = choose_storage(i);
   }
@@ -44,29 +47,41 @@ class Rewriter {
  private:
   static std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
+  bool is_narrowable(int i) const {
+    if (type_ != DType::bf16) return is_quantisable(graph_, i);
+    return graph_.node(i).kind() == OpKind::conv2d && graph_.node(i).inputs[0] != 0;
+  }
+
+  /// How node i's value is stored when it is narrow; none where its range is not known.
+  Storage narrow(int i) const {
+    if (type_ == DType::bf16) return Quantisation{type_, 1};
+    const std::optional<ValueRange>& range = graph_.node(i).range;
+    return range ? Storage(quantisation_of(*range)) : Storage();
+  }
+
   bool read_once(int i) const { return readers_[at(i)].size() == 1 && !graph_.is_output(i); }
 
-  /// Whether node i can write 8 bits: a convolution, or a concatenation with something that does so into it.
-  bool writes_8_bits(int i) const {
+  /// Whether node i can write narrow values: a convolution, or a concatenation with something that does so
+  /// into it.
+  bool writes_narrow(int i) const {
     const std::vector<int>& inputs = graph_.node(i).inputs;
-    return quantisable_[at(i)] || (graph_.node(i).kind() == OpKind::concat &&
-                                   std::any_of(inputs.begin(), inputs.end(), [&](int input) {
-                                     return read_once(input) && writes_8_bits_[at(input)];
-                                   }));
+    return narrowable_[at(i)] || (graph_.node(i).kind() == OpKind::concat &&
+                                  std::any_of(inputs.begin(), inputs.end(), [&](int input) {
+                                    return read_once(input) && writes_narrow_[at(input)];
+                                  }));
   }
 
   /// How value i is best written, its readers being decided.
   Storage choose_storage(int i) const {
     const Node& node = graph_.node(i);
-    if (!writes_8_bits_[at(i)] || graph_.is_output(i)) return {};
-    if (quantisable_[at(i)] && node.inputs.size() > 1 && !graph_.node(node.inputs[1]).range)
-      return {};  // its residual
+    if (!writes_narrow_[at(i)] || graph_.is_output(i)) return {};
+    if (narrowable_[at(i)] && node.inputs.size() > 1 && !narrow(node.inputs[1])) return {};  // its residual
     const std::vector<int>& readers = readers_[at(i)];
     if (read_once(i) && graph_.node(readers[0]).kind() == OpKind::concat) return stored_[at(readers[0])];
     const bool useful = std::any_of(readers.begin(), readers.end(), [&](int reader) {
-      return quantisable_[at(reader)] && (graph_.node(reader).inputs[0] == i || stored_[at(reader)]);
+      return narrowable_[at(reader)] && (graph_.node(reader).inputs[0] == i || stored_[at(reader)]);
     });
-    return useful && node.range ? Storage(quantisation_of(*node.range)) : Storage();
+    return useful ? narrow(i) : Storage();
   }
 
   /// How node i must be given an operand.
@@ -75,8 +90,8 @@ class Rewriter {
     const int input = node.inputs[operand];
     if (node.kind() == OpKind::concat) return stored_[at(i)];
     if (node.kind() == OpKind::resize && operand == 1) return stored_[at(input)];  // for its extent alone
-    if (!quantisable_[at(i)] || (operand > 0 && !stored_[at(i)])) return {};
-    return stored_[at(input)] ? stored_[at(input)] : quantisation_of(*graph_.node(input).range);
+    if (!narrowable_[at(i)] || (operand > 0 && !stored_[at(i)])) return {};
+    return stored_[at(input)] ? stored_[at(input)] : narrow(input);
   }
 
   /// The new index of the node that makes value i, stored so.
@@ -102,8 +117,9 @@ class Rewriter {
   }
 
   const Graph& graph_;
+  const DType type_;
   std::vector<std::vector<int>> readers_;
-  std::vector<bool> quantisable_, writes_8_bits_;  // by node of graph_, as are
+  std::vector<bool> narrowable_, writes_narrow_;  // by node of graph_, as are
   std::vector<Storage> stored_;
   std::vector<int> index_;  // the node's new index
   std::vector<Node> nodes_;
@@ -118,6 +134,6 @@ bool can_quantise(const Graph& graph) {
   return false;
 }
 
-Graph quantise_convolutions(const Graph& graph) { return Rewriter(graph).run(); }
+Graph narrow_convolutions(const Graph& graph, DType type) { return Rewriter(graph, type).run(); }
 
 }  // namespace atrous

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Times one ONNX model by one peer in a process of its own and prints JSON; the counterpart of `atrous bench --json`.
+
+Usage: peer_worker.py PEER MODEL.onnx INPUT.npy THREADS ITERATIONS SECONDS OUTPUT.npy
+"""
+import json
+import pathlib
+import sys
+import time
+
+import numpy as np
+
+
+def onnxruntime(model, image, threads):
+    import onnxruntime as ort
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    feed = {session.get_inputs()[0].name: image}
+    return lambda: session.run(None, feed)[0]
+
+
+def openvino(model, image, threads):
+    import openvino as ov
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
+    return lambda: request.infer([image])[0]
+
+
+PEERS = {"onnxruntime": onnxruntime, "openvino": openvino}
+
+
+def peak_resident_bytes():
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return 1024 * int(line.split()[1])
+    return 0
+
+
+def main(peer, model, image, threads, iterations, seconds, output):
+    idle = peak_resident_bytes()
+    start = time.perf_counter()
+    run = PEERS[peer](model, np.load(image), int(threads))
+    result = run()  # warms up
+    first = 1e3 * (time.perf_counter() - start)
+    times = []
+    while len(times) < int(iterations) and sum(times) < 1e3 * float(seconds):
+        start = time.perf_counter()
+        result = run()
+        times.append(1e3 * (time.perf_counter() - start))
+    np.save(output, result[0])
+    times.sort()
+    print(json.dumps({"runs": len(times), "p50_ms": times[len(times) // 2], "min_ms": times[0], "first_ms": first,
+                      "peak_rss_bytes": peak_resident_bytes(), "idle_rss_bytes": idle}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
