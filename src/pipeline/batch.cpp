@@ -13,20 +13,12 @@
 #include "core/files.h"
 #include "core/stopwatch.h"
 #include "image/codec.h"
-#include "image/npy.h"
 #include "image/overlay.h"
-#include "image/polygons.h"
-#include "image/rle.h"
 #include "pipeline/bounded_queue.h"
 #include "pipeline/resume.h"
 
 namespace atrous {
 namespace {
-
-std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto* begin = reinterpret_cast<const std::byte*>(text.data());
-  return {begin, begin + text.size()};
-}
 
 /// One image on its way through the stages.
 struct Job {
@@ -153,24 +145,13 @@ class Batch {
     }
   }
 
-  std::vector<std::byte> encode(const Job& job, bool SaveOptions::*kind) const {
-    const LabelSet& labels = models_.front()->labels();
+  void save(const Job& job) const {
     const InputFile& input = inputs_[job.index];
     const std::string name = (input.stem.parent_path() / input.file.filename()).string();
-    if (kind == &SaveOptions::overlay)
-      return encode_jpeg(overlay(job.photo.view(), job.result.labels, labels).view());
-    if (kind == &SaveOptions::color) return encode_png(color_map(job.result.labels, labels).view());
-    if (kind == &SaveOptions::templates) return encode_jpeg(job.result.template_sheet.view());
-    if (kind == &SaveOptions::probs) return encode_npy(job.result.probabilities);
-    if (kind == &SaveOptions::rle) return bytes_of(encode_rle(job.result.labels, labels, name));
-    if (kind == &SaveOptions::polygons) return bytes_of(encode_polygons(job.result.labels, labels, name));
-    return encode_mask(job.result.labels, labels);
-  }
-
-  void save(const Job& job) const {
     for (const OutputKind& kind : kOutputKinds)
       if (options_.save.*kind.wanted)
-        write_file(output_path(options_.folder, inputs_[job.index], kind), encode(job, kind.wanted));
+        write_file(output_path(options_.folder, input, kind),
+                   encode_output(kind, job.photo.view(), job.result, models_.front()->labels(), name));
   }
 
   void finish(Job& job) {

@@ -8,28 +8,9 @@
 
 #include "pipeline/crops.h"
 #include "pipeline/inputs.h"
+#include "pipeline/outputs.h"
 
 namespace atrous {
-
-/// Which files to write for an image.
-struct SaveOptions {
-  bool mask = true, overlay = false, color = false, probs = false, templates = false, rle = false,
-       polygons = false;
-};
-
-/// A kind of file that is written for an image.
-struct OutputKind {
-  const char* name;  ///< what --save calls it
-  bool SaveOptions::*wanted;
-  const char* ending;  ///< the file is FOLDER/STEM and this
-};
-inline constexpr OutputKind kOutputKinds[] = {{"mask", &SaveOptions::mask, ".png"},
-                                              {"overlay", &SaveOptions::overlay, ".overlay.jpg"},
-                                              {"color", &SaveOptions::color, ".color.png"},
-                                              {"probs", &SaveOptions::probs, ".probs.npy"},
-                                              {"templates", &SaveOptions::templates, ".templates.jpg"},
-                                              {"rle", &SaveOptions::rle, ".rle.json"},
-                                              {"polygons", &SaveOptions::polygons, ".geojson"}};
 
 struct BatchOptions {
   std::filesystem::path folder;  ///< of the outputs, see OutputKind
