@@ -35,6 +35,17 @@ struct StageTimes {
          encode = 0;
 };
 
+/// The stages by name, in their order.
+struct Stage {
+  const char* name;
+  double StageTimes::*ms;
+};
+inline constexpr Stage kStages[] = {
+    {"decode", &StageTimes::decode},           {"detect", &StageTimes::detect},
+    {"preprocess", &StageTimes::preprocess},   {"network", &StageTimes::network},
+    {"upsample", &StageTimes::upsample},       {"crf", &StageTimes::crf},
+    {"superpixels", &StageTimes::superpixels}, {"encode", &StageTimes::encode}};
+
 struct SegmentResult {
   LabelMap labels;         ///< the photo's size
   ScoreMap probabilities;  ///< sums to 1; empty unless wanted

@@ -13,7 +13,6 @@ namespace atrous::cli {
 using Json = nlohmann::ordered_json;
 
 Json describe(const ImageOutcome& outcome, const LabelSet& labels, bool detect) {
-  const StageTimes& t = outcome.times;
   auto rounded = [](double ms) { return std::round(ms * 100) / 100; };
   Json pixels = Json::object();
   for (std::size_t id = 0; id < labels.classes.size() && !outcome.pixels.empty(); ++id)
@@ -25,10 +24,7 @@ Json describe(const ImageOutcome& outcome, const LabelSet& labels, bool detect) 
             {"height", outcome.height}};
   if (detect && outcome.error.empty()) line["people"] = outcome.crops.size();
   for (const Crop& crop : outcome.crops) line["boxes"].push_back({crop.x, crop.y, crop.width, crop.height});
-  line["ms"] = {{"decode", rounded(t.decode)},           {"detect", rounded(t.detect)},
-                {"preprocess", rounded(t.preprocess)},   {"network", rounded(t.network)},
-                {"upsample", rounded(t.upsample)},       {"crf", rounded(t.crf)},
-                {"superpixels", rounded(t.superpixels)}, {"encode", rounded(t.encode)}};
+  for (const Stage& stage : kStages) line["ms"][stage.name] = rounded(outcome.times.*stage.ms);
   line["pixels"] = pixels;
   if (!outcome.error.empty()) line["error"] = outcome.error;
   if (!outcome.source.empty()) line[LineKeys::kSource] = outcome.source;
