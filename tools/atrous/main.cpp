@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   add_inspect(app, command);
   add_bench(app, command);
   add_models(app, command);
+  add_serve(app, command);
   try {
     app.parse(normalise(argc, argv));
     return command();

@@ -8,6 +8,15 @@
 
 namespace atrous::cli {
 
+std::string describe_devices(const std::vector<std::shared_ptr<const Model>>& models) {
+  std::string text;
+  for (const auto& model : models)
+    text += fmt::format("{}{} ({}{})", text.empty() ? "" : ", ", to_string(model->backend().device()),
+                        model->backend().describe(),
+                        model->device_note().empty() ? "" : "; no GPU: " + model->device_note());
+  return text;
+}
+
 Shape parse_size(const std::string& text, const InputSpec& input, int batch) {
   Shape shape = nominal_input(input);
   shape.n = batch;

@@ -13,6 +13,7 @@
 #include "image/npy.h"
 #include "image/overlay.h"
 #include "messages.h"
+#include "model_run.h"
 #include "options.h"
 #include "pipeline/resume.h"
 #include "pipeline/shard.h"
@@ -69,16 +70,6 @@ int segment_stdin(Segmenter& segmenter, const InputFile& input, const BatchOptio
   const std::vector<std::byte> mask = encode_mask(result.labels, segmenter.model().labels());
   std::cout << bytes_as_text(mask);
   return kDone;
-}
-
-/// "cpu (oneDNN 2.6.3, AVX2, 2 threads; no GPU: ...)" or "cuda:0 (...), cuda:1 (...)".
-std::string describe_devices(const std::vector<std::shared_ptr<const Model>>& models) {
-  std::string text;
-  for (const auto& model : models)
-    text += fmt::format("{}{} ({}{})", text.empty() ? "" : ", ", to_string(model->backend().device()),
-                        model->backend().describe(),
-                        model->device_note().empty() ? "" : "; no GPU: " + model->device_note());
-  return text;
 }
 
 /// What a resumed run leaves alone, in a line.

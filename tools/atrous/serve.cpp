@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
+#include <atomic>
+#include <csignal>
+
+#include "commands.h"
+#include "core/error.h"
+#include "image/codec.h"
+#include "messages.h"
+#include "model_run.h"
+#include "options.h"
+#include "segment_service.h"
+
+namespace atrous::cli {
+namespace {
+
+constexpr const char* kUsage =
+    "POST /v1/segment    an image (the body, or the part image of a form) -> its mask, an indexed PNG\n"
+    "    ?output=        mask, overlay, color, probs (NumPy), rle (COCO), polygons (GeoJSON)\n"
+    "GET  /v1/model      name, labels, palette and input of the model\n"
+    "GET  /healthz       is the program alive?      GET /readyz   does it take images?\n"
+    "GET  /metrics       counts and times for Prometheus\n"
+    "curl --data-binary @photo.jpg http://HOST:PORT/v1/segment > mask.png\n";
+
+struct ServeCommand {
+  ModelArguments model;
+  SegmentArguments segment;
+  DynamicBatchOptions batch{.batch = 4};
+  std::string host = "127.0.0.1";
+  int port = 8080, queue = 32, batch_wait = 2;
+  double max_body = 32, timeout = 30;
+  std::int64_t max_pixels = 25'000'000;
+};
+
+std::atomic<bool> stopping{false};
+
+/// SIGINT and SIGTERM: requests in flight are finished; a second one ends the program at once.
+void watch_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stopping = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+int serve(ServeCommand& arguments) {
+  // Many threads decode and encode; each arena of theirs would keep what the largest image took.
+  mallopt(M_ARENA_MAX, 2);
+  const SegmentOptions options = arguments.segment.parse(arguments.model.threads);
+  const std::vector<std::shared_ptr<const Model>> models = Model::open_on(
+      arguments.batch.workers * arguments.batch.batch, arguments.model.model, arguments.model.options);
+  arguments.batch.workers = std::max(arguments.batch.workers, static_cast<int>(models.size()));
+  arguments.batch.wait = std::chrono::milliseconds(arguments.batch_wait);
+  ServerMetrics metrics;
+  SegmentService service(models, options, arguments.batch, arguments.max_pixels, metrics);
+
+  const HttpLimits limits{static_cast<std::size_t>(arguments.max_body * (1 << 20)),
+                          std::chrono::milliseconds(static_cast<int>(arguments.timeout * 1000)),
+                          arguments.queue + arguments.batch.workers * arguments.batch.batch};
+  constexpr int kMostUploads = 900;  // a thread and a socket each, and select() takes 1024
+  if (limits.uploads > kMostUploads)
+    fail(ErrorCode::invalid_argument,
+         "--queue, --batch and --workers: {} images at the same time, more than {}", limits.uploads,
+         kMostUploads);
+  HttpServer server(limits, [&](const HttpOutcome& outcome) { metrics.add_request(outcome); });
+  const auto plain = [](const std::string& text) { return HttpAnswer{200, "text/plain", text}; };
+  server.get("/", [&] { return plain(kUsage); });
+  server.get("/healthz", [&] { return plain("ok\n"); });
+  server.get("/readyz", [&] { return stopping ? refuse(503, "the server is stopping") : plain("ready\n"); });
+  server.get("/v1/model", [&] { return service.describe_model(); });
+  server.get("/metrics", [&] {
+    return HttpAnswer{200, ServerMetrics::kType, metrics.text(server.uploads(), service.waiting())};
+  });
+  server.post("/v1/segment", [&](HttpUpload upload) { return service.segment(std::move(upload)); });
+
+  const int port = server.bind(arguments.host, arguments.port);
+  watch_signals();
+  const bool is_v6 = arguments.host.find(':') != std::string::npos;
+  say(fmt::format("{} on {}: http://{}:{}", models.front()->config().name, describe_devices(models),
+                  is_v6 ? "[" + arguments.host + "]" : arguments.host, port));
+  server.serve([] { return stopping.load(); });
+  return kDone;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Run& run) {
+  auto arguments = std::make_shared<ServeCommand>();
+  CLI::App* command = app.add_subcommand("serve", "label maps over HTTP: POST an image, get its mask");
+  command->add_option("--host", arguments->host, "address to listen at; 0.0.0.0: other machines reach it")
+      ->capture_default_str();
+  command->add_option("--port", arguments->port, "0: a free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  arguments->model.add_to(*command, false);
+  arguments->segment.add_to(*command);
+  command->add_option("--batch", arguments->batch.batch, "images of one size a run of the network, at most")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--batch-wait", arguments->batch_wait,
+                   "milliseconds an image waits for others of its size")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
+  command
+      ->add_option("--workers", arguments->batch.workers, "batches at the same time; they share the threads")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command
+      ->add_option("--queue", arguments->queue,
+                   "images that may be received or wait beside those in work; more are answered 503")
+      ->check(CLI::Range(0, 900))
+      ->capture_default_str();
+  command->add_option("--max-body", arguments->max_body, "MiB an image's file may have")
+      ->check(CLI::Range(0.001, 2047.0))
+      ->capture_default_str();
+  command->add_option("--max-pixels", arguments->max_pixels, "pixels an image may have")
+      ->check(CLI::Range(std::int64_t{1}, kMostImagePixels))
+      ->capture_default_str();
+  command
+      ->add_option("--timeout", arguments->timeout,
+                   "seconds from a connection's start to its answer, and again for the client to take that")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  command->callback([arguments, &run] { run = [arguments] { return serve(*arguments); }; });
+}
+
+}  // namespace atrous::cli
