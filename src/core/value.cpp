@@ -14,6 +14,13 @@ std::string to_string(const SourceLocation& where) {
   return where.line > 0 ? fmt::format("{}:{}", *where.file, where.line) : *where.file;
 }
 
+Value::Value() = default;
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
 Value Value::text(std::string scalar) {
   Value value;
   value.kind = Kind::scalar;

@@ -25,6 +25,15 @@ std::string to_string(
 struct Value {
   enum class Kind : std::uint8_t { null, scalar, list, map };
 
+  // Implicit ones would ask whether a pair with a Value can be made while that is being found out; clang
+  // minds.
+  Value();
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
+
   Kind kind = Kind::null;
   std::string scalar;
   std::vector<Value> items;                           ///< of a list
