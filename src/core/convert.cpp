@@ -23,6 +23,7 @@ void map(const void* in, void* out, std::int64_t count, const F& f) {
 }  // namespace
 
 void to_f32(const void* in, DType dtype, std::int64_t count, float* out) {
+  if (count == 0) return;  // either side may be null
   if (dtype == DType::f32)
     std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float));
   else if (dtype == DType::f16)
@@ -38,6 +39,7 @@ void to_f32(const void* in, DType dtype, std::int64_t count, float* out) {
 }
 
 void from_f32(const float* in, std::int64_t count, DType dtype, void* out) {
+  if (count == 0) return;
   if (dtype == DType::f32)
     std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float));
   else if (dtype == DType::f16)
