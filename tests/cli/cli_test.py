@@ -387,16 +387,18 @@ class Cli(Program):
     def test_interrupt_writes_the_report(self):
         for i in range(40):
             write_png(self.folder / f"photos/{i:02}.png", drawing(i, 500, 400))
-        run = subprocess.Popen([PROGRAM, "segment", "photos", "-o", "out", "--crf"], cwd=self.folder,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        run.stdout.readline()  # the first image is done
-        run.send_signal(signal.SIGINT)
-        run.stdout.read()
-        self.assertEqual(run.wait(timeout=120), 130)
-        run.stdout.close()
-        report = [json.loads(line) for line in (self.folder / "out/report.jsonl").read_text().splitlines()]
-        self.assertTrue(0 < len(report) < 40)
-        self.assertEqual(len(self.read_folder("out")), len(report))
+        for number in signal.SIGINT, signal.SIGTERM:
+            out = number.name
+            run = subprocess.Popen([PROGRAM, "segment", "photos", "-o", out, "--crf"], cwd=self.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            run.stdout.readline()  # the first image is done
+            run.send_signal(number)
+            run.stdout.read()
+            self.assertEqual(run.wait(timeout=120), 130)
+            run.stdout.close()
+            report = [json.loads(line) for line in (self.folder / out / "report.jsonl").read_text().splitlines()]
+            self.assertTrue(0 < len(report) < 40)
+            self.assertEqual(len(self.read_folder(out)), len(report))
 
 
 if __name__ == "__main__":

@@ -43,13 +43,14 @@ std::stop_source& stop_source() {
   return source;
 }
 
-/// Ctrl-C: the images in flight are finished; a second one ends the program at once.
+/// Ctrl-C, or a scheduler's SIGTERM: the images in flight are finished; a second one ends the program at
+/// once.
 void watch_interrupt() {
   struct sigaction action {};
   action.sa_handler = [](int) { stop_source().request_stop(); };
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   stop_source();
-  sigaction(SIGINT, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
 }
 
 std::string bytes_as_text(const std::vector<std::byte>& bytes) {
