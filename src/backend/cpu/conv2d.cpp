@@ -107,7 +107,17 @@ std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& con
                        });
 }
 
-constexpr Implementation kConv[] = {{"winograd_f4x3", refuse_winograd, prepare_winograd},
+template <int outputs>
+std::string refuse_winograd(const NodeDesc& node) {
+  return refuse_winograd(Winograd{outputs}, node);
+}
+template <int outputs>
+std::unique_ptr<Kernel> prepare_winograd(const NodeDesc& node, PrepareContext& context) {
+  return prepare_winograd(Winograd{outputs}, node, context);
+}
+
+constexpr Implementation kConv[] = {{"winograd_f4x3", refuse_winograd<4>, prepare_winograd<4>},
+                                    {"winograd_f3x3", refuse_winograd<3>, prepare_winograd<3>},
                                     {"implicit_gemm", refuse_implicit_gemm, prepare_implicit_gemm},
                                     {"onednn", refuse_conv2d_onednn, prepare_conv2d_onednn},
                                     {"depthwise_direct", refuse_depthwise, prepare_depthwise},

@@ -181,9 +181,12 @@ std::string refuse_conv2d_onednn(const NodeDesc& node) {
     return "kernels above 64 and rates above 512 are left to the direct form";
   try {
     const std::string chosen = make_convolution(describe(node), engine()).impl_info_str();
-    // gemm's sums of floats depend on the number of threads; ref takes seconds
-    const std::string_view bad = node.inputs[0].is_quantised() ? "ref" : "gemm";
-    return chosen.find(bad) != std::string::npos ? "oneDNN has only " + chosen + " for it" : "";
+    // gemm's sums of floats depend on the number of threads; ref takes seconds; jit, what is left for
+    // depthwise kernels at large rates, takes several times as long as our own form
+    const bool quantised = node.inputs[0].is_quantised(),
+               bad = chosen.find(quantised ? "ref" : "gemm") != std::string::npos ||
+                     (!quantised && p.groups == node.inputs[0].shape.c && chosen.starts_with("jit:"));
+    return bad ? "oneDNN has only " + chosen + " for it" : "";
   } catch (const dnnl::error& error) {
     return error.what();
   }

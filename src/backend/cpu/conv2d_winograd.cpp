@@ -16,7 +16,7 @@ namespace atrous {
 namespace {
 
 /// Input channels a step of a product: the weights of a step for one column of tiles (16 to 32 KB) stay in a
-/// core's first-level cache.
+/// core's first-level cache, what the step reads of a chunk of tiles in the second.
 constexpr std::int64_t kStepChannels = 256;
 /// Floats of a cache line, added to pitches so that rows and planes do not all fall into the same sets.
 constexpr std::int64_t kLine = 16;
@@ -25,24 +25,25 @@ std::int64_t divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Where the tiles along one axis begin: outputs first, first + rate, ... of which as many as are below
 /// `extent` are wanted.
-std::vector<std::int64_t> tile_starts(std::int64_t extent, std::int64_t rate) {
+std::vector<std::int64_t> tile_starts(std::int64_t extent, std::int64_t rate, Winograd winograd) {
   std::vector<std::int64_t> starts;
   for (std::int64_t phase = 0; phase < std::min(rate, extent); ++phase)
-    for (std::int64_t first = phase; first < extent; first += Winograd::kOutputs * rate)
+    for (std::int64_t first = phase; first < extent; first += winograd.outputs * rate)
       starts.push_back(first);
   return starts;
 }
 
 class WinogradKernel : public Kernel {
  public:
-  WinogradKernel(const NodeDesc& node, PrepareContext& context)
-      : p_(resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape)),
+  WinogradKernel(Winograd winograd, const NodeDesc& node, PrepareContext& context)
+      : winograd_(winograd),
+        p_(resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape)),
         in_(node.inputs[0]),
         residual_(node.inputs.back()),
         out_(node.output),
         workers_(context.threads),
-        rows_(tile_starts(out_.shape.h, p_.dh)),
-        columns_(tile_starts(out_.shape.w, p_.dw)),
+        rows_(tile_starts(out_.shape.h, p_.dh, winograd)),
+        columns_(tile_starts(out_.shape.w, p_.dw, winograd)),
         panels_(size_.panels(p_.oc)),
         weights_(pack(node, context)),
         zeros_(static_cast<std::size_t>(std::max(in_.shape.c, size_.columns)), 0.0F),
@@ -75,23 +76,25 @@ class WinogradKernel : public Kernel {
  private:
   /// Transformed weights as [product][panel][channel][column].
   std::shared_ptr<DeviceMemory> pack(const NodeDesc& node, PrepareContext& context) const {
-    return context.weights.get_or_make(std::string(node.name) + "|winograd", [&] {
-      const std::vector<float> plain = node.constant("weight")->read_f32();  // [oc][ic][3][3]
-      const std::int64_t oc = p_.oc, ic = in_.shape.c, columns = size_.columns;
-      const std::int64_t plane = panels_ * ic * columns;
-      std::shared_ptr<DeviceMemory> memory =
-          allocate_host(static_cast<std::size_t>(Winograd::kProducts * plane) * sizeof(float));
-      auto* to = reinterpret_cast<float*>(memory->data());
-      parallel_for(panels_ * columns, [&](std::int64_t o) {
-        for (std::int64_t i = 0; i < ic; ++i) {
-          std::array<double, Winograd::kProducts> products{};
-          if (o < oc) products = winograd_weight(plain.data() + (o * ic + i) * 9);
-          float* at = to + (o / columns * ic + i) * columns + o % columns;
-          for (double product : products) *at = static_cast<float>(product), at += plane;
-        }
-      });
-      return memory;
-    });
+    return context.weights.get_or_make(
+        std::string(node.name) + "|winograd" + std::to_string(winograd_.outputs), [&] {
+          const std::vector<float> plain = node.constant("weight")->read_f32();  // [oc][ic][3][3]
+          const std::int64_t oc = p_.oc, ic = in_.shape.c, columns = size_.columns;
+          const std::int64_t plane = panels_ * ic * columns;
+          std::shared_ptr<DeviceMemory> memory =
+              allocate_host(static_cast<std::size_t>(winograd_.products() * plane) * sizeof(float));
+          auto* to = reinterpret_cast<float*>(memory->data());
+          parallel_for(panels_ * columns, [&](std::int64_t o) {
+            for (std::int64_t i = 0; i < ic; ++i) {
+              std::array<double, Winograd::kMostProducts> products{};
+              if (o < oc) products = winograd_weight(winograd_, plain.data() + (o * ic + i) * 9);
+              float* at = to + (o / columns * ic + i) * columns + o % columns;
+              for (int k = 0; k < winograd_.products(); ++k, at += plane)
+                *at = static_cast<float>(products[static_cast<std::size_t>(k)]);
+            }
+          });
+          return memory;
+        });
   }
 
   std::int64_t tiles() const {
@@ -99,19 +102,18 @@ class WinogradKernel : public Kernel {
   }
   std::int64_t in_plane() const { return chunk_ * in_pitch_ + kLine; }
   std::int64_t out_plane() const { return chunk_ * out_pitch_ + kLine; }
-  std::int64_t worker_floats() const { return Winograd::kProducts * (in_plane() + out_plane()); }
+  std::int64_t worker_floats() const { return winograd_.products() * (in_plane() + out_plane()); }
 
   /// Tiles [first, first + count); `memory` is worker_floats() long.
   void run_chunk(const KernelArgs& args, std::int64_t first, std::int64_t count, float* memory) const {
-    float* products = memory + Winograd::kProducts * in_plane();
+    float* products = memory + winograd_.products() * in_plane();
     const std::int64_t rows = divide(count, size_.rows) * size_.rows;
     for (std::int64_t i = 0; i < count; ++i) transform_in(input_of(args), first + i, memory + i * in_pitch_);
-    for (std::int64_t product = 0; product < Winograd::kProducts; ++product) {
+    for (std::int64_t product = 0; product < winograd_.products(); ++product) {
       const float* a = memory + product * in_plane();
       for (std::int64_t i = count; i < rows; ++i)
         std::fill_n(memory + product * in_plane() + i * in_pitch_, in_.shape.c, 0.0F);
-      for (std::int64_t panel = 0; panel < panels_; ++panel)
-        multiply(product, panel, rows, a, products + product * out_plane());
+      multiply(product, rows, a, products + product * out_plane());
     }
     for (std::int64_t i = 0; i < count; ++i) transform_out(args, products + i * out_pitch_, first + i);
   }
@@ -129,32 +131,34 @@ class WinogradKernel : public Kernel {
 
   void transform_in(const float* image, std::int64_t tile, float* to) const {
     const Start start = start_of(tile);
-    const float* pixels[Winograd::kProducts];
-    for (int i = 0; i < Winograd::kProducts; ++i) {
-      const std::int64_t y = start.y - p_.padding.top + i / Winograd::kInputs * p_.dh,
-                         x = start.x - p_.padding.left + i % Winograd::kInputs * p_.dw;
+    const float* pixels[Winograd::kMostProducts];
+    for (int i = 0; i < winograd_.products(); ++i) {
+      const std::int64_t y = start.y - p_.padding.top + i / winograd_.inputs() * p_.dh,
+                         x = start.x - p_.padding.left + i % winograd_.inputs() * p_.dw;
       const bool inside = y >= 0 && y < in_.shape.h && x >= 0 && x < in_.shape.w;
       pixels[i] =
           inside ? image + ((start.n * in_.shape.h + y) * in_.shape.w + x) * in_.pitch : zeros_.data();
     }
-    winograd_input(pixels, in_.shape.c, to, in_plane());
+    winograd_input(winograd_, pixels, in_.shape.c, to, in_plane());
   }
 
-  /// One panel of one of the 36 matrix products, for `rows` tiles.
-  void multiply(std::int64_t product, std::int64_t panel, std::int64_t rows, const float* a, float* c) const {
+  /// One of the matrix products, for `rows` tiles.
+  void multiply(std::int64_t product, std::int64_t rows, const float* a, float* c) const {
     const std::int64_t ic = in_.shape.c;
     const float* weights =
-        reinterpret_cast<const float*>(weights_->data()) + (product * panels_ + panel) * ic * size_.columns;
+        reinterpret_cast<const float*>(weights_->data()) + product * panels_ * ic * size_.columns;
     GemmTile tile;
     tile.a_pitch = in_pitch_, tile.c_pitch = out_pitch_;
     for (std::int64_t channel = 0; channel < ic; channel += kStepChannels) {
       tile.k = std::min(kStepChannels, ic - channel);
-      tile.b = weights + channel * size_.columns;
       tile.bias = channel == 0 ? zeros_.data() : nullptr;
-      for (std::int64_t row = 0; row < rows; row += size_.rows) {
-        tile.a = a + row * in_pitch_ + channel;
-        tile.c = c + row * out_pitch_ + panel * size_.columns;
-        multiply_tile(tile);
+      for (std::int64_t panel = 0; panel < panels_; ++panel) {
+        tile.b = weights + (panel * ic + channel) * size_.columns;
+        for (std::int64_t row = 0; row < rows; row += size_.rows) {
+          tile.a = a + row * in_pitch_ + channel;
+          tile.c = c + row * out_pitch_ + panel * size_.columns;
+          multiply_tile(tile);
+        }
       }
     }
   }
@@ -162,23 +166,24 @@ class WinogradKernel : public Kernel {
   void transform_out(const KernelArgs& args, const float* products, std::int64_t tile) const {
     const Start start = start_of(tile);
     const auto* added = static_cast<const float*>(args.inputs.back());
-    const float* residual[Winograd::kPixels];
-    float* pixels[Winograd::kPixels];
-    for (int i = 0; i < Winograd::kPixels; ++i) {
-      const std::int64_t y = start.y + i / Winograd::kOutputs * p_.dh,
-                         x = start.x + i % Winograd::kOutputs * p_.dw;
+    const float* residual[Winograd::kMostPixels];
+    float* pixels[Winograd::kMostPixels] = {};
+    for (int i = 0; i < winograd_.pixels(); ++i) {
+      const std::int64_t y = start.y + i / winograd_.outputs * p_.dh,
+                         x = start.x + i % winograd_.outputs * p_.dw;
       const std::int64_t pixel = (start.n * out_.shape.h + y) * out_.shape.w + x;
       const bool inside = y < out_.shape.h && x < out_.shape.w;
       pixels[i] = inside ? output_of(args) + pixel * out_.pitch : nullptr;
       residual[i] = added + (inside ? pixel * residual_.pitch : 0);
     }
-    winograd_output(products, out_plane(), p_.oc, bias_.data(), p_.has_residual ? residual : nullptr,
-                    clamp_.value_or(Clamp{}), pixels);
+    winograd_output(winograd_, products, out_plane(), p_.oc, bias_.data(),
+                    p_.has_residual ? residual : nullptr, clamp_.value_or(Clamp{}), pixels);
     if (clamp_) return;
     for (float* pixel : pixels)
       if (pixel != nullptr) activate(p_.activation, pixel, pixel, p_.oc);
   }
 
+  Winograd winograd_;
   Conv2dParams p_;
   TensorDesc in_, residual_, out_;
   std::int64_t workers_;
@@ -200,16 +205,17 @@ double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out)
 
 /// As many of those as take the time of this form. The factors are measured: its products are a fifth slower,
 /// transforms take as long as 15 products a channel, and finding a tile's pixels as long as 900.
-double winograd_products(const Conv2dParams& p, std::int64_t ic, const Shape& out) {
-  const auto tiles = static_cast<double>(tile_starts(out.h, p.dh).size() * tile_starts(out.w, p.dw).size()) *
+double winograd_products(Winograd winograd, const Conv2dParams& p, std::int64_t ic, const Shape& out) {
+  const auto tiles = static_cast<double>(tile_starts(out.h, p.dh, winograd).size() *
+                                         tile_starts(out.w, p.dw, winograd).size()) *
                      static_cast<double>(out.n);
   const auto from = static_cast<double>(ic), to = static_cast<double>(p.oc);
-  return Winograd::kProducts * tiles * (1.2 * from * to + 15 * (from + to) + 900);
+  return winograd.products() * tiles * (1.2 * from * to + 15 * (from + to) + 900);
 }
 
 }  // namespace
 
-std::string refuse_winograd(const NodeDesc& node) {
+std::string refuse_winograd(Winograd winograd, const NodeDesc& node) {
   const Conv2dParams p = resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
   if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
   if (gemm_tile_size().columns == 0) return "for processors with AVX2";
@@ -218,12 +224,15 @@ std::string refuse_winograd(const NodeDesc& node) {
   const std::int64_t ic = node.inputs[0].shape.c;
   if (ic % 16 != 0 || p.oc % 16 != 0) return "for multiples of 16 channels";
   const double direct = direct_products(p, node.inputs[0].shape, node.output.shape),
-               here = winograd_products(p, ic, node.output.shape);
+               here = winograd_products(winograd, p, ic, node.output.shape),
+               other = winograd_products({7 - winograd.outputs}, p, ic, node.output.shape);
+  if (other < std::min(here, direct))
+    return fmt::format("would take {:.2f} of the other form's time", here / other);
   return here < direct ? "" : fmt::format("would take {:.2f} of the direct form's time", here / direct);
 }
 
-std::unique_ptr<Kernel> prepare_winograd(const NodeDesc& node, PrepareContext& context) {
-  return std::make_unique<WinogradKernel>(node, context);
+std::unique_ptr<Kernel> prepare_winograd(Winograd winograd, const NodeDesc& node, PrepareContext& context) {
+  return std::make_unique<WinogradKernel>(winograd, node, context);
 }
 
 }  // namespace atrous
