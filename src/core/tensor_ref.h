@@ -54,8 +54,8 @@ class WeightSource {
   virtual std::string describe() const = 0;  ///< for messages: the file's path, or "random weights"
 };
 
-/// Repeatable random weights: weights ~ He-scaled, running_var in [0.5, 1.5], dictionaries of templates (three
-/// dimensions) in [0, 0.5); the same for the same seed and name.
+/// Repeatable random weights: weights ~ He-scaled, running_var in [0.5, 1.5], dictionaries of templates
+/// (three dimensions) in [0, 0.5); the same for the same seed and name.
 class RandomWeights : public WeightSource {
  public:
   explicit RandomWeights(std::uint64_t seed) : seed_(seed) {}

@@ -19,11 +19,11 @@ struct PlanOptions {
   bool record = true;           ///< the steps as one recording where the device can replay one
   DType dtype = DType::f32;     ///< of the activations, one of the backend's activation_types()
   bool allow_tf32 = false;      ///< f32 products on tensor cores may round their factors to tf32
-  /// What convolutions read and, for each other, write where `dtype` is f32: f32, bf16, or s8 for 8 bits (see
-  /// narrow_convolutions()), as the backend's refuse_convolutions() allows.
+  /// The type that convolutions read, and write for each other, when `dtype` is f32 (narrow_convolutions()):
+  /// f32, bf16, or s8 for 8 bits; what the backend's refuse_convolutions() allows.
   DType convolutions = DType::f32;
-  bool tune = false;            ///< the fastest implementation by measuring; else the first that accepts
-  bool poison = false;          ///< fill the arena with NaN before each run and each value after its last use
+  bool tune = false;    ///< the fastest implementation by measuring; else the first that accepts
+  bool poison = false;  ///< fill the arena with NaN before each run and each value after its last use
 };
 
 /// An implementation that was not chosen, and why: it refused, or it was slower.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 #include "core/cancellation.h"
 #include "core/error.h"
@@ -41,10 +42,17 @@ DynamicBatcher::DynamicBatcher(const std::vector<std::shared_ptr<const Model>>& 
     const std::shared_ptr<const Model>& model = models[static_cast<std::size_t>(i) % models.size()];
     workers_.push_back({model, Segmenter(model, segment_), {}});
   }
-  for (Worker& worker : workers_) threads_.emplace_back([this, &worker] { work(worker); });
+  try {
+    for (Worker& worker : workers_) threads_.emplace_back([this, &worker] { work(worker); });
+  } catch (...) {  // no thread can be started; those that run must end
+    close();
+    throw;
+  }
 }
 
-DynamicBatcher::~DynamicBatcher() {
+DynamicBatcher::~DynamicBatcher() { close(); }
+
+void DynamicBatcher::close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
   arrived_.notify_all();
@@ -75,7 +83,15 @@ std::size_t DynamicBatcher::waiting() const {
 }
 
 void DynamicBatcher::work(Worker& worker) {
-  for (Jobs jobs = take(); !jobs.empty(); jobs = take()) {
+  while (true) {
+    Jobs jobs;
+    try {
+      jobs = take();
+    } catch (const std::bad_alloc&) {  // all still wait
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      continue;
+    }
+    if (jobs.empty()) return;
     if (options_.started) options_.started(jobs.size());
     const CancelScope scope(jobs.front()->group->stop.get_token());
     segment(worker, jobs);
@@ -103,7 +119,8 @@ DynamicBatcher::Jobs DynamicBatcher::take() {
     arrived_.wait_until(lock, due);
   }
   Jobs jobs;
-  const auto group = std::make_shared<Group>();
+  jobs.reserve(std::min(most, queue_.size()));
+  const auto group = std::make_shared<Group>();  // the last that can fail
   for (auto it = queue_.begin(); it != queue_.end() && jobs.size() < most;) {
     if (!jobs.empty() && !(*it)->goes_with(*jobs.front())) {
       ++it;

@@ -17,9 +17,9 @@
 namespace atrous {
 
 struct DynamicBatchOptions {
-  int workers =
-      1;          ///< batches in the network at the same time, at least one a device; they share the threads
-  int batch = 1;  ///< photos a batch, at most
+  /// Batches in the network at the same time, at least one a device; they share the threads.
+  int workers = 1;
+  int batch = 1;                             ///< photos a batch, at most
   std::chrono::milliseconds wait{0};         ///< how long a photo waits for others to make its batch whole
   std::function<void(std::size_t)> started;  ///< told each batch's size, by the workers
 };
@@ -59,6 +59,7 @@ class DynamicBatcher {
     std::optional<Segmenter> probabilities;  ///< made when first wanted
   };
 
+  void close();
   void work(Worker& worker);
   Jobs take();
   void segment(Worker& worker, std::span<const std::shared_ptr<Job>> jobs) const;

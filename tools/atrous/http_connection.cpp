@@ -9,6 +9,12 @@
 #include <cerrno>
 
 namespace atrous::cli {
+namespace {
+
+/// A connection may stay without a byte for so long.
+constexpr std::chrono::seconds kSilence{5};
+
+}  // namespace
 
 HttpConnection::HttpConnection(int socket, std::chrono::milliseconds time, std::function<bool()> unwanted)
     : socket_(socket), time_(time), unwanted_(std::move(unwanted)) {}
@@ -44,8 +50,9 @@ bool HttpConnection::write(const char* from, std::size_t size) {
 
 /// False at the end of what comes or may come.
 bool HttpConnection::fill() {
-  while (received_ == 0 && !wait(POLLIN, std::min(deadline(), Clock::now() + std::chrono::milliseconds(100))))
-    if (unwanted_() || Clock::now() >= deadline()) return false;
+  const auto begun_by = std::min(deadline(), begin_ + kSilence);
+  while (received_ == 0 && !wait(POLLIN, std::min(begun_by, Clock::now() + std::chrono::milliseconds(100))))
+    if (unwanted_() || Clock::now() >= begun_by) return false;
   too_large_ = received_ >= allowed_;
   if (too_large_) return false;
   late_ = !wait(POLLIN, deadline());
@@ -54,6 +61,7 @@ bool HttpConnection::fill() {
   if (count <= 0) return false;
   at_ = 0, end_ = static_cast<std::size_t>(count);
   received_ += end_;
+  sent_by_ = {};  // what was sent before was no answer yet ("100 Continue")
   return true;
 }
 

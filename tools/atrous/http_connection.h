@@ -45,7 +45,7 @@ class HttpConnection {
   std::chrono::milliseconds time_;
   std::function<bool()> unwanted_;
   Clock::time_point begin_ = Clock::now();
-  Clock::time_point sent_by_{};  ///< set by the first write
+  Clock::time_point sent_by_{};  ///< set by the first write after a read
   std::array<char, 16384> buffer_;
   std::size_t at_ = 0, end_ = 0;  ///< of what is not yet read in buffer_
   std::size_t allowed_ = 65536, received_ = 0, sent_ = 0;

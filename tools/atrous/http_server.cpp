@@ -16,9 +16,10 @@
 namespace atrous::cli {
 namespace {
 
-constexpr std::size_t kFormOverhead =
-    65536;                             ///< bytes of an upload beyond its image: a form's parts, chunk sizes
-constexpr int kOtherConnections = 16;  ///< served beside the uploads: metrics, refusals
+/// Bytes of an upload beyond its image: a form's parts, chunk sizes.
+constexpr std::size_t kFormOverhead = 65536;
+/// Connections served beside the uploads: metrics, refusals.
+constexpr int kOtherConnections = 16;
 
 /// The connection under the library's interface.
 class ConnectionStream final : public httplib::Stream {
@@ -181,7 +182,10 @@ class HttpServer::Transport final : public httplib::Server {
       outcome.ms =
           std::chrono::duration<double, std::milli>(HttpConnection::Clock::now() - connection.begin())
               .count();
-      finished_(outcome);
+      try {
+        finished_(outcome);
+      } catch (const std::exception&) {  // out of memory: this one is not counted
+      }
     }
     connection.finish();
     return true;

@@ -54,6 +54,7 @@ HttpAnswer SegmentService::segment(HttpUpload upload) {
     return answer(std::move(upload), *kind);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::cancelled) return refuse(504, "the image was not done in time");
+    if (error.code() == ErrorCode::out_of_memory) return refuse(503, error.message());
     return refuse(error.code() == ErrorCode::bad_file ? 400 : 500, error.message());
   } catch (const std::bad_alloc&) {
     return refuse(503, "out of memory");

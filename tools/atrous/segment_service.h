@@ -20,7 +20,8 @@ class SegmentService {
   SegmentService(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
                  const DynamicBatchOptions& batch, std::int64_t most_pixels, ServerMetrics& metrics);
 
-  /// The photo as the output kind that the query names, byte for byte what `atrous segment` writes.
+  /// The photo as the output kind that the query names, byte for byte what `atrous segment` writes for a
+  /// photo of that file name ("image" where the upload has none).
   HttpAnswer segment(HttpUpload upload);
   HttpAnswer describe_model() const;
   std::size_t waiting() const { return batcher_.waiting(); }

@@ -58,7 +58,7 @@ int serve(ServeCommand& arguments) {
   const HttpLimits limits{static_cast<std::size_t>(arguments.max_body * (1 << 20)),
                           std::chrono::milliseconds(static_cast<int>(arguments.timeout * 1000)),
                           arguments.queue + arguments.batch.workers * arguments.batch.batch};
-  constexpr int kMostUploads = 900;  // a thread and a socket each, and select() takes 1024
+  constexpr int kMostUploads = 900;  // a thread and a socket each, of which a process has about 1024
   if (limits.uploads > kMostUploads)
     fail(ErrorCode::invalid_argument,
          "--queue, --batch and --workers: {} images at the same time, more than {}", limits.uploads,

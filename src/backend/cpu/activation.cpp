@@ -14,8 +14,8 @@ inline float sigmoid_of(float x) { return 1.0F / (1.0F + fast_exp(-x)); }
 
 ATROUS_VECTORISE void clip_row(const float* in, float* out, std::int64_t count, Clamp clamp) {
   for (std::int64_t i = 0; i < count; ++i) {
-    const float x = in[i] > clamp.low ? in[i] : clamp.low;
-    out[i] = x < clamp.high ? x : clamp.high;
+    const float x = in[i] < clamp.low ? clamp.low : in[i];
+    out[i] = x > clamp.high ? clamp.high : x;
   }
 }
 ATROUS_VECTORISE void leaky_row(const float* in, float* out, std::int64_t count, float slope) {

@@ -12,8 +12,8 @@
 namespace atrous {
 namespace {
 
-/// Tiles a block and input channels a step: their rows (96 to 224 KB) and the block's output stay in a core's
-/// second-level cache, the weights of a step for one column of tiles (16 to 32 KB) in the first.
+/// Tiles a block and input channels a step: their rows (96 KB with tiles of 6 by 16) and the block's output
+/// stay in a core's second-level cache, the weights of a step for one column of tiles (16 KB) in the first.
 constexpr std::int64_t kBlockTiles = 16, kStepChannels = 256,
                        kMostPixels = kBlockTiles * GemmTileSize::kMostRows;
 
@@ -57,12 +57,11 @@ class ImplicitGemmKernel : public Kernel {
     const float* sources[kMostPixels];
   };
 
-  /// Such that each worker has as many blocks.
+  /// Tiles a block, so that all workers get the same number of blocks.
   std::int64_t block_tiles() const {
-    auto divide = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-    const std::int64_t tiles = divide(out_.shape.pixels(), size_.rows),
-                       blocks = divide(divide(tiles, kBlockTiles), workers_) * workers_;
-    return divide(tiles, blocks);
+    const std::int64_t tiles = ceil_div(out_.shape.pixels(), size_.rows),
+                       blocks = ceil_div(ceil_div(tiles, kBlockTiles), workers_) * workers_;
+    return ceil_div(tiles, blocks);
   }
 
   /// Weights in the order in which step() reads them: [tap][step of channels][panel][channel][column].
@@ -234,7 +233,7 @@ class ImplicitGemmKernel : public Kernel {
 std::string refuse_implicit_gemm(const NodeDesc& node) {
   const Conv2dParams p = resolve_conv2d(std::get<Conv2dParams>(node.params), node.inputs[0].shape);
   if (node.inputs[0].dtype != DType::f32) return "for f32 activations only";
-  if (gemm_tile_size().columns != 16) return "for processors with AVX2 and nothing wider";
+  if (gemm_tile_size().columns != 16) return "for processors with AVX2, and nothing wider";
   if (p.kh * p.kw * p.sh * p.sw == 1) return "1x1 convolutions are left to oneDNN";
   if (p.groups > 1) return "for one group only";
   if (node.inputs[0].shape.c < 16) return "for 16 input channels and more";

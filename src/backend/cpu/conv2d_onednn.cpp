@@ -181,11 +181,14 @@ std::string refuse_conv2d_onednn(const NodeDesc& node) {
     return "kernels above 64 and rates above 512 are left to the direct form";
   try {
     const std::string chosen = make_convolution(describe(node), engine()).impl_info_str();
-    // gemm's sums of floats depend on the number of threads; ref takes seconds; jit, what is left for
-    // depthwise kernels at large rates, takes several times as long as our own form
-    const bool quantised = node.inputs[0].is_quantised(),
-               bad = chosen.find(quantised ? "ref" : "gemm") != std::string::npos ||
-                     (!quantised && p.groups == node.inputs[0].shape.c && chosen.starts_with("jit:"));
+    const auto is = [&](std::string_view part) { return chosen.find(part) != std::string::npos; };
+    const bool is_depthwise = p.groups > 1 && p.groups == node.inputs[0].shape.c && p.oc == p.groups;
+    // Sums of floats by gemm depend on the number of threads; ref takes seconds; jit, which depthwise kernels
+    // at large rates are left to, takes several times as long as our own form.
+    const bool bad = node.inputs[0].is_quantised()
+                         ? is("ref")
+                         : is("gemm") || (is("ref") && node.inputs[0].dtype == DType::bf16) ||
+                               (is_depthwise && chosen.starts_with("jit:"));
     return bad ? "oneDNN has only " + chosen + " for it" : "";
   } catch (const dnnl::error& error) {
     return error.what();

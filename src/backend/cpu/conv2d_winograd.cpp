@@ -18,10 +18,10 @@ namespace {
 /// Input channels a step of a product: the weights of a step for one column of tiles (16 to 32 KB) stay in a
 /// core's first-level cache, what the step reads of a chunk of tiles in the second.
 constexpr std::int64_t kStepChannels = 256;
+/// Bytes of workspace, of all workers, unless a worker's strip of tiles takes more.
+constexpr std::int64_t kMostWorkspace = 128 << 20;
 /// Floats of a cache line, added to pitches so that rows and planes do not all fall into the same sets.
 constexpr std::int64_t kLine = 16;
-
-std::int64_t divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Where the tiles along one axis begin: outputs first, first + rate, ... of which as many as are below
 /// `extent` are wanted.
@@ -51,12 +51,15 @@ class WinogradKernel : public Kernel {
     if (const Constant* bias = node.constant("bias")) bias->read_f32(bias_.data());
     in_pitch_ = in_.shape.c + kLine;
     out_pitch_ = panels_ * size_.columns + kLine;
-    // Chunks of about one size, as many for each worker, whose tiles take no more memory than the weights:
-    // the memory that both pass through is about the least then.
-    const std::int64_t strips = divide(tiles(), size_.rows), ic = in_.shape.c,
-                       most = std::max<std::int64_t>(ic * p_.oc / (ic + p_.oc) / size_.rows, 2),
-                       chunks = divide(divide(strips, most), workers_) * workers_;
-    chunk_ = divide(strips, chunks) * size_.rows;
+    // Chunks of about one size, as many for each worker. Tiles of a chunk that take as much memory as the
+    // weights pass the least through memory, in all; but all workers' together have a limit.
+    const std::int64_t strips = ceil_div(tiles(), size_.rows), ic = in_.shape.c,
+                       strip_bytes = winograd.products() * (in_pitch_ + out_pitch_) * size_.rows *
+                                     static_cast<std::int64_t>(sizeof(float)),
+                       best = std::max<std::int64_t>(ic * p_.oc / (ic + p_.oc) / size_.rows, 2),
+                       most = std::max<std::int64_t>(kMostWorkspace / workers_ / strip_bytes, 1),
+                       chunks = ceil_div(ceil_div(strips, std::min(best, most)), workers_) * workers_;
+    chunk_ = ceil_div(strips, chunks) * size_.rows;
   }
 
   std::size_t workspace_bytes() const override {
@@ -107,7 +110,7 @@ class WinogradKernel : public Kernel {
   /// Tiles [first, first + count); `memory` is worker_floats() long.
   void run_chunk(const KernelArgs& args, std::int64_t first, std::int64_t count, float* memory) const {
     float* products = memory + winograd_.products() * in_plane();
-    const std::int64_t rows = divide(count, size_.rows) * size_.rows;
+    const std::int64_t rows = ceil_div(count, size_.rows) * size_.rows;
     for (std::int64_t i = 0; i < count; ++i) transform_in(input_of(args), first + i, memory + i * in_pitch_);
     for (std::int64_t product = 0; product < winograd_.products(); ++product) {
       const float* a = memory + product * in_plane();
@@ -174,7 +177,7 @@ class WinogradKernel : public Kernel {
       const std::int64_t pixel = (start.n * out_.shape.h + y) * out_.shape.w + x;
       const bool inside = y < out_.shape.h && x < out_.shape.w;
       pixels[i] = inside ? output_of(args) + pixel * out_.pitch : nullptr;
-      residual[i] = added + (inside ? pixel * residual_.pitch : 0);
+      residual[i] = added + (inside && p_.has_residual ? pixel * residual_.pitch : 0);
     }
     winograd_output(winograd_, products, out_plane(), p_.oc, bias_.data(),
                     p_.has_residual ? residual : nullptr, clamp_.value_or(Clamp{}), pixels);
@@ -196,6 +199,8 @@ class WinogradKernel : public Kernel {
   std::int64_t in_pitch_, out_pitch_, chunk_;  ///< floats of a tile in one product; tiles of a chunk
 };
 
+Winograd other_form(Winograd winograd) { return {winograd.outputs == 3 ? 4 : 3}; }
+
 /// Products that the direct form takes, those with padding left out.
 double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out) {
   return static_cast<double>(out.n * p.oc * in.c) *
@@ -203,8 +208,9 @@ double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out)
          static_cast<double>(count_taps_inside(out.w, in.w, p.kw, p.sw, p.dw, p.padding.left));
 }
 
-/// As many of those as take the time of this form. The factors are measured: its products are a fifth slower,
-/// transforms take as long as 15 products a channel, and finding a tile's pixels as long as 900.
+/// As many of those as take the time of this form. The factors were measured beside oneDNN's direct form with
+/// AVX-512: products are a fifth slower here, transforms take as long as 15 products a channel, and finding
+/// a tile's pixels as long as 900.
 double winograd_products(Winograd winograd, const Conv2dParams& p, std::int64_t ic, const Shape& out) {
   const auto tiles = static_cast<double>(tile_starts(out.h, p.dh, winograd).size() *
                                          tile_starts(out.w, p.dw, winograd).size()) *
@@ -225,7 +231,7 @@ std::string refuse_winograd(Winograd winograd, const NodeDesc& node) {
   if (ic % 16 != 0 || p.oc % 16 != 0) return "for multiples of 16 channels";
   const double direct = direct_products(p, node.inputs[0].shape, node.output.shape),
                here = winograd_products(winograd, p, ic, node.output.shape),
-               other = winograd_products({7 - winograd.outputs}, p, ic, node.output.shape);
+               other = winograd_products(other_form(winograd), p, ic, node.output.shape);
   if (other < std::min(here, direct))
     return fmt::format("would take {:.2f} of the other form's time", here / other);
   return here < direct ? "" : fmt::format("would take {:.2f} of the direct form's time", here / direct);

@@ -7,6 +7,9 @@
 
 namespace atrous {
 
+/// a / b, rounded up.
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 /// Rows by columns of a GemmTile, which its accumulators in registers decide: 14 by 32 with AVX-512, 6 by 16
 /// with AVX2.
 struct GemmTileSize {
@@ -14,7 +17,7 @@ struct GemmTileSize {
   std::int64_t rows = 0, columns = 0;
 
   /// Panels that many output channels take, the last one filled up.
-  std::int64_t panels(std::int64_t channels) const { return (channels + columns - 1) / columns; }
+  std::int64_t panels(std::int64_t channels) const { return ceil_div(channels, columns); }
 };
 
 /// Of this processor; without columns where it has no AVX2.

@@ -116,8 +116,13 @@ bool has_int8_products() {
 }
 
 bool has_bf16_products() {
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  return has_int8_products() && isa != dnnl::cpu_isa::avx512_core_vnni && isa != dnnl::cpu_isa::avx2_vnni;
+#if defined(__x86_64__)
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();  // may be set lower than the processor's
+  return __builtin_cpu_supports("avx512bf16") && has_int8_products() &&
+         isa != dnnl::cpu_isa::avx512_core_vnni && isa != dnnl::cpu_isa::avx2_vnni;
+#else
+  return false;
+#endif
 }
 
 dnnl::convolution_forward::primitive_desc make_convolution(const OnednnConvolution& c,

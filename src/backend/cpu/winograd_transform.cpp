@@ -12,7 +12,7 @@ namespace {
 typedef float Block __attribute__((vector_size(64), aligned(4)));
 constexpr std::int64_t kBlock = 16;
 
-/// F(m x m, 3x3): its points, their powers, and the index of p's product; 1 where 0 is a point and stands
+/// F(m x m, 3x3): its points and their powers. kFirst: the index of p's product, 1 where the point 0 comes
 /// before it.
 template <int m>
 struct Form {

@@ -12,8 +12,8 @@ namespace atrous {
 /// inputs d takes (m+2)^2 products instead of 9 m^2 (Lavin and Gray, "Fast Algorithms for Convolutional
 /// Neural Networks", eq. 8):
 ///   y = A^T [ (G g G^T) . (B^T d B) ] A
-/// The interpolation points are +-p, +-q, infinity and, for m = 4, 0; p and q are of like size (5/8 and 3/2, or
-/// 1/2 and 5/4) and exact in binary: in single precision the error is about that of summing the products
+/// The interpolation points are +-p, +-q, infinity and, for m = 4, 0; p and q are of like size (5/8 and 3/2,
+/// or 1/2 and 5/4) and exact in binary: in single precision the error is about that of summing the products
 /// directly, a fifth of that with the usual points 0, +-1, +-2.
 struct Winograd {
   int outputs;  ///< m
@@ -33,8 +33,8 @@ void winograd_input(Winograd winograd, const float* const* pixels, std::int64_t 
                     std::int64_t plane);
 
 /// A^T m A of a tile, product i of m at from + i * plane, plus bias and residual, clamped, into its pixels,
-/// row by row; those that are nullptr are not wanted. `residual`: of the wanted pixels; nullptr where there is
-/// none.
+/// row by row; those that are nullptr are not wanted. `residual`: of the wanted pixels; nullptr where there
+/// is none.
 void winograd_output(Winograd winograd, const float* from, std::int64_t plane, std::int64_t channels,
                      const float* bias, const float* const* residual, const Clamp& clamp,
                      float* const* pixels);
