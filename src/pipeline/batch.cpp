@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <semaphore>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,6 +14,7 @@
 #include "image/codec.h"
 #include "image/overlay.h"
 #include "pipeline/bounded_queue.h"
+#include "pipeline/in_flight.h"
 #include "pipeline/resume.h"
 
 namespace atrous {
@@ -27,6 +27,7 @@ struct Job {
   std::vector<Crop> crops;
   SegmentResult result;
   std::string error, source;
+  std::size_t bytes = 0;  ///< that it holds at most, from decoding to encoding
 };
 
 class Batch {
@@ -42,7 +43,9 @@ class Batch {
         stop_(std::move(stop)),
         decoded_(static_cast<std::size_t>(options.workers * options.batch + 1)),
         segmented_(static_cast<std::size_t>(2 * options.workers * options.batch)),
-        in_flight_(4 * options.workers * options.batch + 1) {
+        in_flight_(static_cast<std::size_t>(options.workers * options.batch),
+                   static_cast<std::size_t>(4 * options.workers * options.batch + 1),
+                   options.bytes_in_flight) {
     segment_.want_probabilities = options.save.probs;
     segment_.want_template_sheet = options.save.templates;
     const int threads = segment.threads > 0 ? segment.threads : models.front()->backend().default_threads();
@@ -81,19 +84,28 @@ class Batch {
   }
 
   void decode_all() {
-    for (std::size_t i = 0; i < inputs_.size() && !stop_.stop_requested() && !failed_fast_; ++i) {
-      in_flight_.acquire();
+    for (std::size_t i = 0; i < inputs_.size() && !stop_.stop_requested() && !gave_up_; ++i) {
+      in_flight_.enter();
       Job job;
       job.index = i;
       if (!options_.settings.empty()) job.source = source_digest(options_, inputs_[i]);
       Stopwatch watch;
       guarded(job, [&] { job.photo = load_image(inputs_[i].file); });
+      job.bytes = bytes_of(job.photo);
+      in_flight_.add(job.bytes);
       job.result.times.decode = watch.lap();
       guarded(job, [&] { job.crops = choose_crops(job.photo.view(), inputs_[i].boxes, options_.crops); });
       job.result.times.detect = watch.lap();
       decoded_.push(std::move(job));
     }
     decoded_.close();
+  }
+
+  /// The photo's, its labels' and its probabilities' where they are kept.
+  std::size_t bytes_of(const Image& photo) const {
+    const auto classes = static_cast<std::size_t>(models_.front()->labels().size());
+    const std::size_t a_pixel = 3 + 1 + (segment_.want_probabilities ? classes * sizeof(float) : 0);
+    return photo.rgb.size() / 3 * a_pixel;
   }
 
   void segment_all(Segmenter& segmenter) {
@@ -139,15 +151,18 @@ class Batch {
       waiting.emplace(jobs[0].index, std::move(jobs[0]));
       for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(++next)) {
         finish(it->second);
+        const std::size_t bytes = it->second.bytes;
         waiting.erase(it);
-        in_flight_.release();
+        in_flight_.leave(bytes);
       }
     }
   }
 
   void save(const Job& job) const {
     const InputFile& input = inputs_[job.index];
-    const std::string name = (input.stem.parent_path() / input.file.filename()).string();
+    const std::string name =
+        (std::filesystem::path(input.stem).parent_path() / std::filesystem::path(input.file).filename())
+            .string();
     for (const OutputKind& kind : kOutputKinds)
       if (options_.save.*kind.wanted)
         write_file(output_path(options_.folder, input, kind),
@@ -165,7 +180,7 @@ class Batch {
     });
     job.result.times.encode = watch.lap();
     const InputFile& input = inputs_[job.index];
-    const std::string shown = one_line(input.file.string());
+    const std::string shown = one_line(std::string(input.file));
     if (!job.error.empty() && job.error.find(shown) == std::string::npos)
       job.error = shown + ": " + job.error;
     ImageOutcome outcome{input.file,       input.stem, job.error, job.photo.width,
@@ -177,8 +192,8 @@ class Batch {
       if (!options_.settings.empty()) outcome.outputs = outputs_digest(options_, input);
     }
     ++(job.error.empty() ? summary_.done : summary_.failed);
-    if (!job.error.empty() && options_.fail_fast) failed_fast_ = true;
-    summary_.stopped = stop_.stop_requested() || failed_fast_;
+    if (summary_.failed > options_.most_failures) gave_up_ = true;
+    summary_.stopped = stop_.stop_requested() || gave_up_;
     finished_(outcome);
   }
 
@@ -189,9 +204,9 @@ class Batch {
   const std::function<void(const ImageOutcome&)>& finished_;
   std::stop_token stop_;
   BoundedQueue<Job> decoded_, segmented_;
-  /// Free places between decoding and encoding: one slow image must not let all behind it pile up in memory.
-  std::counting_semaphore<> in_flight_;
-  std::atomic<bool> failed_fast_{false};
+  /// One slow image must not let all behind it pile up in memory.
+  InFlight in_flight_;
+  std::atomic<bool> gave_up_{false};
   BatchSummary summary_;
 };
 
@@ -206,20 +221,30 @@ void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOption
   namespace fs = std::filesystem;
   std::error_code status;
   std::unordered_map<std::string, fs::path> folders;  // files share few, and resolving one asks the system
-  auto resolve_folder = [&](const fs::path& file) {
+  auto resolve_folder = [&](const fs::path& file) -> const fs::path& {
     const auto [known, is_new] = folders.try_emplace(file.parent_path().string());
     if (is_new) known->second = fs::weakly_canonical(fs::absolute(file, status).parent_path(), status);
-    return (known->second / file.filename()).string();
+    return known->second;
   };
-  std::unordered_set<std::string> photos;
+  std::unordered_set<std::string> written_folders;
+  for (const InputFile& input : inputs)
+    written_folders.insert(resolve_folder(options.folder / input.stem).string());
+  std::unordered_set<std::string> photos;  // where outputs go; mostly none
+  auto add_photo = [&](const fs::path& folder, const fs::path& name) {
+    if (written_folders.contains(folder.string())) photos.insert((folder / name).string());
+  };
   for (const InputFile& input : inputs) {
-    photos.insert(resolve_folder(input.file));
-    if (fs::is_symlink(input.file, status)) photos.insert(fs::weakly_canonical(input.file, status).string());
+    const fs::path file(input.file);
+    add_photo(resolve_folder(file), file.filename());
+    if (!fs::is_symlink(file, status)) continue;
+    const fs::path meant = fs::weakly_canonical(file, status);
+    add_photo(meant.parent_path(), meant.filename());
   }
+  if (photos.empty()) return;
   for (const InputFile& input : inputs)
     for (const OutputKind& kind : kOutputKinds) {
       const fs::path output = output_path(options.folder, input, kind);
-      if (options.save.*kind.wanted && photos.contains(resolve_folder(output)))
+      if (options.save.*kind.wanted && photos.contains((resolve_folder(output) / output.filename()).string()))
         fail(ErrorCode::invalid_argument, "{}: is an input and would be overwritten; choose another folder",
              output.string());
     }

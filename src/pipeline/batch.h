@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <stop_token>
 #include <vector>
 
@@ -18,9 +19,12 @@ struct BatchOptions {
   /// Images (groups of `batch`) in the network at the same time, at least one a device; they share the
   /// threads.
   int workers = 1;
-  int batch = 1;           ///< images, or crops of them, a run of the network
-  bool fail_fast = false;  ///< stop after the first failure
-  CropOptions crops;       ///< what becomes of the inputs' boxes
+  int batch = 1;  ///< images, or crops of them, a run of the network
+  /// Stop when more images than that have failed.
+  std::size_t most_failures = std::numeric_limits<std::size_t>::max();
+  /// Of photos and their results between decoding and encoding; what keeps all workers busy is let in anyway.
+  std::size_t bytes_in_flight = std::size_t{256} << 20U;
+  CropOptions crops;  ///< what becomes of the inputs' boxes
   /// settings_digest of resume.h; "": outcomes are not to be resumed from, and have no digests.
   std::string settings;
   int thumbnails = 0;  ///< longest side of ImageOutcome::thumbnail; 0: none are made
@@ -40,7 +44,7 @@ struct ImageOutcome {
 
 struct BatchSummary {
   std::size_t done = 0, failed = 0;
-  bool stopped = false;  ///< by the token or fail_fast: the rest was not started
+  bool stopped = false;  ///< by the token or most_failures: the rest was not started
 };
 
 /// Where that output of the image goes.

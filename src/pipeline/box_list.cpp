@@ -96,9 +96,9 @@ std::vector<BoxLine> assign_boxes(const fs::path& csv, std::span<const BoxLine> 
   using Index = std::map<fs::path, std::vector<InputFile*>>;
   Index given, relative, named;
   for (InputFile& input : inputs) {
-    const fs::path name = input.file.filename();
-    given[input.file.lexically_normal()].push_back(&input);
-    relative[input.stem.parent_path() / name].push_back(&input);  // the stem keeps the sub-folders
+    const fs::path file(input.file), name = file.filename();
+    given[file.lexically_normal()].push_back(&input);
+    relative[fs::path(input.stem).parent_path() / name].push_back(&input);  // the stem keeps the sub-folders
     named[name].push_back(&input);
   }
   std::vector<BoxLine> strangers;

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 #include <sstream>
-#include <string_view>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -18,90 +17,118 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path without_extension(fs::path path) { return path.replace_extension(); }
+std::string_view extension_of(std::string_view name) {
+  return name.substr(name.size() - fs::path(name).extension().native().size());
+}
+
+std::string_view without_extension(std::string_view name) {
+  return name.substr(0, name.size() - extension_of(name).size());
+}
+
+/// The order of paths, folder by folder: '/' comes before every other character.
+bool is_before(const InputFile& a, const InputFile& b) {
+  return std::lexicographical_compare(
+      a.file.begin(), a.file.end(), b.file.begin(), b.file.end(), [](char left, char right) {
+        auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c); };
+        return rank(left) < rank(right);
+      });
+}
+
+/// The stem is the file's name without its first `folder` characters and its extension.
+void add(InputList& list, std::string_view name, std::size_t folder) {
+  const std::string_view file = list.keep(name);
+  list.files.push_back({file, without_extension(file.substr(folder))});
+}
+
+void add_named(InputList& list, std::string_view name) { add(list, name, name.rfind('/') + 1); }
 
 template <typename Iterator>
-void add_folder(const fs::path& folder, std::vector<InputFile>& files) {
-  std::vector<fs::path> found;
+void add_folder(const std::string& folder, InputList& list) {
+  const std::size_t before = list.files.size();
   std::error_code status;
   for (Iterator it(folder, status), end; !status && it != end; it.increment(status)) {
+    const fs::path& file = it->path();
+    if (!has_image_extension(file)) continue;
     std::error_code gone;  // a link to nowhere is listed, to fail alone as an image that cannot be read
-    const fs::file_type type = it->status(gone).type();
-    const bool wanted = type == fs::file_type::regular || type == fs::file_type::not_found;
-    if (wanted && has_image_extension(it->path())) found.push_back(it->path());
+    if (it->is_regular_file(gone) || (it->is_symlink(gone) && !fs::exists(it->status(gone))))
+      add(list, file.native(), file.native().find_first_not_of('/', folder.size()));
   }
-  if (status) fail(ErrorCode::io, "{}: {}", folder.string(), status.message());
-  if (found.empty()) fail(ErrorCode::not_found, "{}: there are no images in this folder", folder.string());
-  std::sort(found.begin(), found.end());
-  for (const fs::path& file : found)
-    files.push_back({file, without_extension(file.lexically_relative(folder))});
+  if (status) fail(ErrorCode::io, "{}: {}", folder, status.message());
+  if (list.files.size() == before)
+    fail(ErrorCode::not_found, "{}: there are no images in this folder", folder);
+  std::sort(list.files.begin() + static_cast<std::ptrdiff_t>(before), list.files.end(), is_before);
 }
 
-void add_glob(const std::string& pattern, std::vector<InputFile>& files) {
+void add_glob(const std::string& pattern, InputList& list) {
   glob_t matches{};
   const int status = ::glob(pattern.c_str(), 0, nullptr, &matches);
-  std::vector<fs::path> found(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+  const std::size_t before = list.files.size();
+  for (std::size_t i = 0; status == 0 && i < matches.gl_pathc; ++i)
+    if (fs::is_regular_file(matches.gl_pathv[i])) add_named(list, matches.gl_pathv[i]);
   globfree(&matches);
-  std::erase_if(found, [](const fs::path& path) { return !fs::is_regular_file(path); });
-  if (status != 0 || found.empty()) fail(ErrorCode::not_found, "{}: no file matches", pattern);
-  for (const fs::path& file : found) files.push_back({file, file.stem()});
+  if (list.files.size() == before) fail(ErrorCode::not_found, "{}: no file matches", pattern);
 }
 
-void add_list(const std::string& name, std::vector<InputFile>& files) {
+void add_list(const std::string& name, InputList& list) {
   const std::vector<std::byte> content = read_file(name);
   std::string_view rest(reinterpret_cast<const char*>(content.data()), content.size());
-  const std::size_t before = files.size();
+  const std::size_t before = list.files.size();
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     std::string_view line = rest.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty()) files.push_back({fs::path(line), fs::path(line).stem()});
+    if (!line.empty()) add_named(list, line);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  if (files.size() == before) fail(ErrorCode::invalid_argument, "{}: the list names no files", name);
+  if (list.files.size() == before) fail(ErrorCode::invalid_argument, "{}: the list names no files", name);
 }
 
 /// No two inputs may write the same file: neither the same stem nor, as X.color.png is the second output of
 /// X, X beside X.color.
-void make_stems_unique(std::vector<InputFile>& files) {
+void make_stems_unique(InputList& list) {
   constexpr std::string_view kColor = ".color";
-  std::set<std::string> taken;
-  auto is_free = [&](const std::string& stem) {
-    if (taken.contains(stem) || taken.contains(stem + std::string(kColor))) return false;
+  std::unordered_set<std::string_view> taken(list.files.size());
+  auto is_free = [&](std::string_view stem) {
+    if (taken.contains(stem) || taken.contains(std::string(stem).append(kColor))) return false;
     return !stem.ends_with(kColor) || !taken.contains(stem.substr(0, stem.size() - kColor.size()));
   };
-  for (InputFile& input : files) {
-    std::string stem = input.stem.string();
-    if (!is_free(stem)) {
-      const std::string base = stem += input.file.extension().string();
+  for (InputFile& input : list.files) {
+    if (!is_free(input.stem)) {
+      const std::string base = std::string(input.stem).append(extension_of(input.file));
+      std::string stem = base;
       for (int i = 2; !is_free(stem); ++i) stem = base + "-" + std::to_string(i);
+      input.stem = list.keep(stem);
     }
-    taken.insert(stem);
-    input.stem = stem;
+    taken.insert(input.stem);
   }
 }
 
 }  // namespace
 
-std::vector<InputFile> list_inputs(const std::vector<std::string>& inputs, bool recurse) {
-  std::vector<InputFile> files;
+std::string_view InputList::keep(std::string_view text) {
+  auto* copy = static_cast<char*>(names->allocate(text.size(), 1));
+  return {copy, text.copy(copy, text.size())};
+}
+
+InputList list_inputs(const std::vector<std::string>& inputs, bool recurse) {
+  InputList list;
   for (const std::string& input : inputs) {
     std::error_code status;
     if (fs::is_directory(input, status)) {
-      recurse ? add_folder<fs::recursive_directory_iterator>(input, files)
-              : add_folder<fs::directory_iterator>(input, files);
+      recurse ? add_folder<fs::recursive_directory_iterator>(input, list)
+              : add_folder<fs::directory_iterator>(input, list);
     } else if (input.starts_with('@')) {
-      add_list(input.substr(1), files);
+      add_list(input.substr(1), list);
     } else if (fs::exists(input, status)) {
-      files.push_back({input, fs::path(input).stem()});
+      add_named(list, input);
     } else if (input.find_first_of("*?[") != std::string::npos) {
-      add_glob(input, files);
+      add_glob(input, list);
     } else {
       fail(ErrorCode::not_found, "{}: there is no such file or folder", input);
     }
   }
-  make_stems_unique(files);
-  return files;
+  make_stems_unique(list);
+  return list;
 }
 
 std::vector<std::string> read_words(const fs::path& file) {

@@ -2,18 +2,31 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <memory_resource>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/image.h"
 
 namespace atrous {
 
-/// An image to work on, and the path of its outputs relative to the output folder, without extension.
+/// An image to work on, and the path of its outputs relative to the output folder, without extension. The
+/// names are somebody else's memory: a folder has a hundred thousand of them.
 struct InputFile {
-  std::filesystem::path file;
-  std::filesystem::path stem;
+  std::string_view file, stem;
   std::vector<PhotoBox> boxes = {};  ///< of the people to look at; none: the whole photo
+};
+
+/// Inputs in their order, with the memory of their names, which copies share.
+struct InputList {
+  std::vector<InputFile> files;
+  std::shared_ptr<std::pmr::monotonic_buffer_resource> names =
+      std::make_shared<std::pmr::monotonic_buffer_resource>();
+
+  /// A copy of the text, as long-lived as `names`.
+  std::string_view keep(std::string_view text);
 };
 
 /// Images, folders (their sub-folders too with `recurse`; sub-folders are kept in the stem), globs (* ? [])
@@ -21,7 +34,7 @@ struct InputFile {
 /// their extension in it
 /// ("a.png" beside "a.jpg"), then get a number. Throws Error{not_found | invalid_argument} where an input is
 /// missing or has no images.
-std::vector<InputFile> list_inputs(const std::vector<std::string>& inputs, bool recurse);
+InputList list_inputs(const std::vector<std::string>& inputs, bool recurse);
 
 /// The words of a text file, spaces and line ends between them. Throws Error{not_found | io | bad_file}.
 std::vector<std::string> read_words(const std::filesystem::path& file);

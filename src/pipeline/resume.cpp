@@ -113,8 +113,8 @@ std::string settings_digest(const Model& model, const SegmentOptions& segment, c
 std::string source_digest(const BatchOptions& options, const InputFile& input) {
   Digest digest;
   digest.add(options.settings);
-  digest.add(input.stem.string());
-  digest.add(input.file.filename().string());
+  digest.add(input.stem);
+  digest.add(fs::path(input.file).filename().string());
   for (const PhotoBox& box : input.boxes)
     for (double value : {box.x, box.y, box.width, box.height}) digest.add(value);
   add_stamp(digest, input.file);
@@ -156,7 +156,7 @@ Resumed resume(const std::vector<InputFile>& inputs, const BatchOptions& options
   std::vector<std::string_view> done;
   std::unordered_set<std::string> names;
   for (const InputFile& input : inputs) {
-    std::string name = written_name(input.stem.string());
+    std::string name = written_name(input.stem);
     const auto [first, last] = known.equal_range(name);
     const bool seen =
         std::any_of(first, last, [](const auto& entry) { return !entry.second.outputs.empty(); });

@@ -122,9 +122,6 @@ class Hostile(cli_test.Program):
                         ["segment", "photos", "-o", "/dev/null/out"], ["segment", "photos", "-o", "/proc/out"]):
             self.assert_refused(*command, naming=f"{command[-1]}/report.jsonl: cannot be written")
         self.assertEqual((self.folder / "file").read_text(), "kept")
-        if os.geteuid() != 0:  # root may write anywhere
-            (self.folder / "locked").mkdir(mode=0o500)
-            self.assert_refused("segment", "photos", "-o", "locked", naming="Permission denied")
         np.save(self.folder / "s.npy", np.full((2, 90, 70), 0.5, np.float32))
         self.assert_refused("refine", "photos/0.png", "s.npy", "--superpixels=20", "-o", "/dev/full",
                             naming="/dev/full: cannot be written: No space left on device")
@@ -140,6 +137,73 @@ class Hostile(cli_test.Program):
         for output in ("photos", "./out/../photos"):
             self.assert_refused("segment", "photos", "-o", output, naming="would be overwritten")
         self.assertEqual({f: f.read_bytes() for f in folder.iterdir()}, before)
+
+    def test_an_output_folder_that_is_read_only(self):
+        self.photos(2)
+        (self.folder / "locked").mkdir(mode=0o500)
+        someone = {}
+        if os.geteuid() == 0:  # root may write anywhere
+            self.folder.chmod(0o755)
+            someone = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+            try:
+                subprocess.run([cli_test.PROGRAM, "--version"], check=True, capture_output=True, cwd="/", **someone)
+            except (OSError, LookupError, subprocess.CalledProcessError) as error:
+                self.skipTest(f"this is root, and nobody cannot run the program: {error}")
+        done = subprocess.run([cli_test.PROGRAM, "segment", "photos", "-o", "locked"], cwd=self.folder,
+                              capture_output=True, timeout=300, **someone)
+        self.assertEqual((done.returncode, done.stdout), (2, b""), done.stderr)
+        self.assertRegex(done.stderr.decode(), "^atrous: locked/report.jsonl: cannot be written: Permission denied\n$")
+
+    def test_a_disk_that_fills_up(self):
+        """No partial file, a line a failure, the right status; what there was room for is as it would be anywhere."""
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "atrous-test", str(disk)], capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("a small disk cannot be mounted here: " + mounted.stderr.decode().strip())
+        self.addCleanup(subprocess.run, ["umount", str(disk)], check=True)
+        self.photos(6)
+        self.run_atrous("segment", "photos", "-o", "out", "--quiet", "--save", "mask,probs")
+        done = self.run_atrous("segment", "photos", "-o", disk, "--quiet", "--save", "mask,probs", "--report",
+                               disk / "r.html", status=1)
+        lines = done.stderr.decode().splitlines()
+        self.assertTrue(lines and all("cannot be written" in line or "No space left" in line for line in lines), lines)
+        whole = self.read_folder("out")
+        for name, content in self.read_folder("disk").items():
+            if not name.endswith(".html"):
+                self.assertEqual(content, whole[name], name)
+
+    def test_files_that_change_after_they_were_listed(self):
+        """The first photo is a pipe: when somebody reads it, all are listed, and none is read."""
+        self.photos(4)
+        photo = (self.folder / "photos/0.png").read_bytes()
+        os.mkfifo(self.folder / "pipe.png")
+        run = subprocess.Popen([cli_test.PROGRAM, "segment", "pipe.png", "photos", "-o", "out", "-q"], cwd=self.folder,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with open(self.folder / "pipe.png", "wb") as pipe:
+            (self.folder / "photos/1.png").unlink()
+            (self.folder / "photos/2.png").unlink()
+            (self.folder / "photos/2.png").mkdir()
+            (self.folder / "photos/3.png").write_bytes(photo[:len(photo) // 2])
+            pipe.write(photo)
+        _, said = run.communicate(timeout=300)
+        self.assertEqual(run.returncode, 1, said)
+        self.assertEqual([line.split(": ")[1:] for line in said.decode().splitlines()],
+                         [["photos/1.png", "No such file or directory"], ["photos/2.png", "is a folder"],
+                          ["photos/3.png", "is cut short"]])
+        self.assertEqual(sorted(self.read_folder("out")), ["0.png", "pipe.png"])
+
+    def test_links_that_lead_round(self):
+        folder = self.photos(2)
+        (folder / "self.png").symlink_to("self.png")
+        (folder / "there.png").symlink_to("back.png")
+        (folder / "back.png").symlink_to("there.png")
+        (folder / "deep").mkdir()
+        (folder / "deep/up").symlink_to("..")
+        done = self.run_atrous("segment", "photos", "-r", "-o", "out", "--quiet", status=1)
+        self.assertEqual([line.split(": ")[1:] for line in done.stderr.decode().splitlines()],
+                         [[f"photos/{name}.png", "Too many levels of symbolic links"] for name in ("back", "self", "there")])
+        self.assertEqual(sorted(self.read_folder("out")), ["0.png", "1.png"])
 
     def test_a_stdout_that_is_full_or_gone(self):
         self.photos(3)

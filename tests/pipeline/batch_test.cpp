@@ -45,11 +45,13 @@ class BatchTest : public testing::Test {
     model_ = Model::open(folder_.write("tiny.yaml", kModel).string(), options);
   }
 
-  std::map<std::string, std::string> run(const SegmentOptions& segment, int workers, int batch) {
+  std::map<std::string, std::string> run(const SegmentOptions& segment, int workers, int batch,
+                                         std::size_t in_flight = std::size_t{1} << 30U) {
     BatchOptions options{folder_ / "out", {true, true, true, true}, workers, batch};
+    options.bytes_in_flight = in_flight;
     std::vector<std::string> order;
-    const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
-    summary_ = run_batch({model_}, segment, options, inputs, [&](const ImageOutcome& outcome) {
+    const InputList inputs = list_inputs({(folder_ / "in").string()}, false);
+    summary_ = run_batch({model_}, segment, options, inputs.files, [&](const ImageOutcome& outcome) {
       order.push_back(outcome.file.filename().string());
       errors_ += outcome.error;
     });
@@ -81,6 +83,7 @@ TEST_F(BatchTest, SameBytesHoweverTheWorkIsSpread) {
     segment.threads = threads;
     EXPECT_TRUE(run(segment, workers, batch) == files)
         << threads << " threads, " << workers << " workers, batches of " << batch;
+    EXPECT_TRUE(run(segment, workers, batch, 1) == files) << "no more in flight than workers take at once";
   }
 }
 
@@ -95,20 +98,20 @@ TEST_F(BatchTest, ABrokenImageFailsAlone) {
 }
 
 TEST_F(BatchTest, NeverOverwritesAPhoto) {
-  const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
+  const InputList inputs = list_inputs({(folder_ / "in").string()}, false);
   BatchOptions options{folder_ / "in/../in", {}, 1, 1};
-  EXPECT_THROW(refuse_to_overwrite(inputs, options), Error);
+  EXPECT_THROW(refuse_to_overwrite(inputs.files, options), Error);
   options.folder = folder_ / "in/masks";
-  refuse_to_overwrite(inputs, options);
+  refuse_to_overwrite(inputs.files, options);
 }
 
 TEST_F(BatchTest, AnUnwritableImageFailsAlone) {
   std::filesystem::create_directories(folder_ / "out/2.png");  // where a mask should go
   BatchOptions options{folder_ / "out", {}, 2, 1};
-  const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
+  const InputList inputs = list_inputs({(folder_ / "in").string()}, false);
   std::string errors;
-  const BatchSummary summary =
-      run_batch({model_}, {}, options, inputs, [&](const ImageOutcome& outcome) { errors += outcome.error; });
+  const BatchSummary summary = run_batch({model_}, {}, options, inputs.files,
+                                         [&](const ImageOutcome& outcome) { errors += outcome.error; });
   EXPECT_EQ(summary.done, 6U);
   EXPECT_EQ(summary.failed, 1U);
   EXPECT_NE(errors.find("out/2.png: cannot be written: Is a directory"), std::string::npos) << errors;
@@ -117,14 +120,19 @@ TEST_F(BatchTest, AnUnwritableImageFailsAlone) {
 }
 
 TEST_F(BatchTest, StopsWhenAsked) {
-  folder_.write("in/1.png", "no image");
-  BatchOptions options{folder_ / "out", {}, 1, 1, true};
-  const std::vector<InputFile> inputs = list_inputs({(folder_ / "in").string()}, false);
-  EXPECT_TRUE(run_batch({model_}, {}, options, inputs, [](const ImageOutcome&) {}).stopped);
+  for (const char* name : {"in/1.png", "in/2.png", "in/4.png"}) folder_.write(name, "no image");
+  BatchOptions options{folder_ / "out", {}, 1, 1, 0};
+  const InputList inputs = list_inputs({(folder_ / "in").string()}, false);
+  for (const auto& [most, stops] : {std::pair(0, true), {2, true}, {3, false}}) {
+    options.most_failures = static_cast<std::size_t>(most);
+    const BatchSummary summary = run_batch({model_}, {}, options, inputs.files, [](const ImageOutcome&) {});
+    EXPECT_EQ(summary.stopped, stops);
+    EXPECT_GE(summary.failed, static_cast<std::size_t>(most + (stops ? 1 : 0)));
+  }
   std::stop_source source;
   source.request_stop();
   const BatchSummary none = run_batch(
-      {model_}, {}, options, inputs, [](const ImageOutcome&) {}, source.get_token());
+      {model_}, {}, options, inputs.files, [](const ImageOutcome&) {}, source.get_token());
   EXPECT_EQ(none.done + none.failed, 0U);
 }
 

@@ -3,15 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "support/temp_folder.h"
 
 namespace atrous {
 namespace {
 
-std::vector<std::string> stems(const std::vector<InputFile>& files) {
+std::vector<std::string> stems(const InputList& list) {
   std::vector<std::string> result;
-  for (const InputFile& file : files) result.push_back(file.stem.string());
+  for (const InputFile& input : list.files) result.emplace_back(input.stem);
   return result;
 }
 
@@ -51,8 +53,23 @@ TEST(Inputs, ALinkToNowhereStopsNoFolder) {
   folder.write("a.png", ""), folder.write("c.png", "");
   std::filesystem::create_symlink("nowhere", folder / "b.png");
   std::filesystem::create_directory(folder / "d.png");
+  std::filesystem::create_symlink("e.png", folder / "e.png");
+  std::filesystem::create_directory_symlink(folder.path(), folder / "round");  // not gone into
   for (const bool recurse : {false, true})
-    EXPECT_EQ(stems(list_inputs({folder.path().string()}, recurse)), (Names{"a", "b", "c"}));
+    EXPECT_EQ(stems(list_inputs({folder.path().string()}, recurse)), (Names{"a", "b", "c", "e"}));
+}
+
+TEST(Inputs, FoldersAreSortedAsPaths) {
+  const test::TempFolder folder;
+  std::vector<std::filesystem::path> sorted;
+  for (const char* name : {"Z", "a", "a/x", "a/x/y", "a b", "a-b/x", "a.b/x", "ab", "a!", "\xc3\xa4", "\xff"})
+    sorted.push_back(folder.write(name + std::string(".png"), ""));
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::filesystem::path> found;
+  const InputList list = list_inputs({folder.path().string()}, true);
+  for (const InputFile& input : list.files) found.emplace_back(input.file);
+  EXPECT_EQ(found, sorted);
+  EXPECT_EQ(stems(list_inputs({folder.path().string() + "//"}, true)), stems(list));
 }
 
 TEST(Inputs, WhatIsNotThereIsNamed) {

@@ -17,10 +17,9 @@ using Files = std::map<std::string, fs::path>;
 /// The images in a folder and below it by their stems; not the other outputs of `segment`.
 Files files_in(const std::string& folder) {
   Files files;
-  for (const InputFile& file : list_inputs({folder}, true)) {
-    const std::string stem = file.stem.string();
-    if (!stem.ends_with(".overlay") && !stem.ends_with(".color")) files.emplace(stem, file.file);
-  }
+  const InputList list = list_inputs({folder}, true);
+  for (const auto& [file, stem, boxes] : list.files)
+    if (!stem.ends_with(".overlay") && !stem.ends_with(".color")) files.emplace(stem, file);
   return files;
 }
 

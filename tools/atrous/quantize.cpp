@@ -156,7 +156,8 @@ void print(const Comparison& c) {
 
 int quantize(QuantizeArguments arguments) {
   if (arguments.method == "entropy") arguments.calibration.method = Calibration::entropy;
-  const Photos given = list_inputs(arguments.images, arguments.recurse);
+  const InputList list = list_inputs(arguments.images, arguments.recurse);
+  const Photos& given = list.files;
   const auto model = Model::open(arguments.model, {.device = "cpu",
                                                    .precision = "fp32",
                                                    .output_stride = arguments.output_stride,

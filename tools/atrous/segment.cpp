@@ -143,9 +143,9 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
                  {"failed", summary.failed},
                  {"seconds", std::round(watch.lap()) / 1000},
                  {"interrupted", interrupted}};
-  write_text(batch.folder / shard_file("run", arguments.shard, ".json"),
-             run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   try {
+    write_text(batch.folder / shard_file("run", arguments.shard, ".json"),
+               run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     if (page) page->finish(run);
   } catch (const Error& error) {
     unwritten = error.message();
@@ -168,8 +168,9 @@ int segment(SegmentCommand& arguments) {
   if (!arguments.html.empty() && ending != ".html" && ending != ".htm")
     fail(ErrorCode::invalid_argument, "--report: '{}' does not end in .html", arguments.html);
   if (!arguments.shard_text.empty()) arguments.shard = parse_shard(arguments.shard_text, std::getenv);
-  std::vector<InputFile> files =
-      from_stdin ? std::vector<InputFile>{{"-", "stdin"}} : list_inputs(arguments.inputs, arguments.recurse);
+  InputList list =
+      from_stdin ? InputList{{{"-", "stdin"}}} : list_inputs(arguments.inputs, arguments.recurse);
+  std::vector<InputFile>& files = list.files;
   arguments.batch.crops = arguments.crops.parse(files);
   arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
   const bool to_stdout = from_stdin && arguments.folder.empty();
@@ -220,7 +221,13 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
       "indexed Kubernetes job says");
   command->add_option("--report", arguments->html,
                       "an HTML file to write: a page with thumbnails, areas, times and failures");
-  command->add_flag("--fail-fast", arguments->batch.fail_fast, "stop after the first image that fails");
+  CLI::Option* budget = command->add_option("--max-failures", arguments->batch.most_failures,
+                                            "stop when more than so many images have failed");
+  command
+      ->add_flag_callback(
+          "--fail-fast", [arguments] { arguments->batch.most_failures = 0; },
+          "stop after the first image that fails")
+      ->excludes(budget);
   command->add_flag("--json", arguments->json, "a JSON line an image on stdout");
   command->add_flag("-q,--quiet", arguments->quiet, "failures only");
   command->callback([arguments, &run] { run = [arguments] { return segment(*arguments); }; });
