@@ -36,6 +36,16 @@ using atrous::fail;
 
 thread_local std::string last_error;
 
+/// Keeps the message; where memory lacks even for that, one that fits into any string.
+atrous_status fail_with(atrous_status status, const char* message) noexcept {
+  try {
+    last_error = message;
+  } catch (const std::bad_alloc&) {
+    last_error = "out of memory";
+  }
+  return status;
+}
+
 template <typename Work>
 atrous_status guarded(const Work& work) noexcept {
   try {
@@ -43,17 +53,13 @@ atrous_status guarded(const Work& work) noexcept {
     work();
     return ATROUS_OK;
   } catch (const atrous::Error& error) {
-    last_error = error.message();
-    return static_cast<atrous_status>(error.code());
+    return fail_with(static_cast<atrous_status>(error.code()), error.what());
   } catch (const std::bad_alloc&) {
-    last_error = "out of memory";
-    return ATROUS_OUT_OF_MEMORY;
+    return fail_with(ATROUS_OUT_OF_MEMORY, "out of memory");
   } catch (const std::exception& error) {
-    last_error = error.what();
-    return ATROUS_INTERNAL;
+    return fail_with(ATROUS_INTERNAL, error.what());
   } catch (...) {
-    last_error = "an unknown exception";
-    return ATROUS_INTERNAL;
+    return fail_with(ATROUS_INTERNAL, "an unknown exception");
   }
 }
 

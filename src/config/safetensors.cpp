@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/checked.h"
 #include "core/error.h"
@@ -39,6 +40,73 @@ std::optional<DType> dtype_named(const std::string& name) {
   return std::nullopt;
 }
 
+/// What a header says of a tensor; members that it lacks, or that are of another type, are none.
+struct Entry {
+  std::optional<std::string> dtype;
+  std::optional<std::vector<std::optional<std::uint64_t>>> shape, offsets;  ///< none: no whole number from 0
+};
+
+/// A header event by event. (A document's tree allocates while it is destroyed: without memory that ends the
+/// program.)
+class HeaderEvents : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return add({}); }
+  bool boolean(bool) override { return add({}); }
+  bool number_integer(std::int64_t) override { return add({}); }
+  bool number_unsigned(std::uint64_t value) override { return add(value); }
+  bool number_float(double, const std::string&) override { return add({}); }
+  bool binary(Json::binary_t&) override { return false; }
+  bool string(std::string& text) override {
+    if (depth_ == 2 && entry_ != nullptr && member_ == "dtype") entry_->dtype = text;
+    return add({});
+  }
+  bool start_object(std::size_t) override {
+    add({});
+    return enter();
+  }
+  bool end_object() override { return leave(); }
+  bool start_array(std::size_t) override {
+    if (depth_ == 2 && entry_ != nullptr && (member_ == "shape" || member_ == "data_offsets"))
+      list_ = &(member_ == "shape" ? entry_->shape : entry_->offsets).emplace();
+    else
+      add({});
+    return enter() && depth_ > 1;
+  }
+  bool end_array() override {
+    if (depth_ == 3) list_ = nullptr;
+    return leave();
+  }
+  bool key(std::string& name) override {
+    member_ = name;
+    if (depth_ != 1) return true;
+    entry_ = nullptr;
+    twice = !names_.insert(name).second;
+    if (name != "__metadata__") entry_ = &entries[name];
+    return !twice && names_.size() <= kMostTensors;
+  }
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override { return false; }
+
+  std::map<std::string, Entry> entries;
+  bool twice = false;  ///< it names a tensor twice
+
+ private:
+  bool add(std::optional<std::uint64_t> value) {
+    if (depth_ == 3 && list_ != nullptr) list_->push_back(value);
+    return depth_ > 0;
+  }
+  bool enter() { return ++depth_ <= 4; }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+  int depth_ = 0;  ///< of objects and lists around what comes
+  std::string member_;
+  std::set<std::string> names_;
+  Entry* entry_ = nullptr;
+  std::vector<std::optional<std::uint64_t>>* list_ = nullptr;
+};
+
 /// Reads the header of one file; every complaint names the file.
 class HeaderReader {
  public:
@@ -52,10 +120,12 @@ class HeaderReader {
       complain(fmt::format("claims a header of {} bytes, the file has {}", length, mapped_.size));
     payload_ = sizeof length + static_cast<std::size_t>(length);
     const auto* text = reinterpret_cast<const char*>(mapped_.data.get()) + sizeof length;
-    const Json header = parse(text, text + length);
+    HeaderEvents header;
+    const bool good = Json::sax_parse(text, text + length, &header);
+    if (header.twice) complain("its header names a tensor twice");
+    if (!good) complain("its header is not a safetensors header");
     std::map<std::string, TensorRef, std::less<>> tensors;
-    for (const auto& [name, entry] : header.items())
-      if (name != "__metadata__") tensors.emplace(name, read_tensor(name, entry));
+    for (const auto& [name, entry] : header.entries) tensors.emplace(name, read_tensor(name, entry));
     check_overlaps();
     return tensors;
   }
@@ -68,42 +138,25 @@ class HeaderReader {
     complain("tensor '" + tensor.substr(0, 200) + "' " + reason);
   }
 
-  Json parse(const char* begin, const char* end) const {
-    bool too_much = false;
-    std::size_t keys = 0;
-    const auto limit = [&](int depth, Json::parse_event_t event, Json&) {
-      if (event == Json::parse_event_t::key && depth == 1) ++keys;
-      too_much = too_much || depth > 4 || keys > kMostTensors;
-      return !too_much;
-    };
-    Json header = Json::parse(begin, end, limit, false);
-    if (too_much || !header.is_object()) complain("its header is not a safetensors header");
-    if (header.size() != keys) complain("its header names a tensor twice");
-    return header;
-  }
-
-  TensorRef read_tensor(const std::string& name, const Json& entry) {
-    if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
-        !entry.contains("data_offsets") || !entry["dtype"].is_string() || !entry["shape"].is_array() ||
-        !entry["data_offsets"].is_array())
+  TensorRef read_tensor(const std::string& name, const Entry& entry) {
+    if (!entry.dtype || !entry.shape || !entry.offsets)
       complain(name, "has no dtype, shape and data_offsets");
-    const std::optional<DType> dtype = dtype_named(entry["dtype"].get<std::string>());
+    const std::optional<DType> dtype = dtype_named(*entry.dtype);
     if (!dtype)
-      complain(name, "is of type " + entry["dtype"].get<std::string>().substr(0, 20) +
-                         "; F32, F16, BF16 and I8 can be read");
+      complain(name, "is of type " + entry.dtype->substr(0, 20) + "; F32, F16, BF16 and I8 can be read");
     TensorRef tensor{name, {}, *dtype, nullptr};
     std::optional<std::int64_t> bytes = static_cast<std::int64_t>(size_of(*dtype));
-    for (const Json& extent : entry["shape"]) {
-      if (!extent.is_number_unsigned() || extent.get<std::uint64_t>() > (std::uint64_t{1} << 40U))
+    for (const std::optional<std::uint64_t>& extent : *entry.shape) {
+      if (!extent || *extent > (std::uint64_t{1} << 40U))
         complain(name, "has a shape that is no list of sizes");
-      tensor.dims.push_back(extent.get<std::int64_t>());
+      tensor.dims.push_back(static_cast<std::int64_t>(*extent));
       bytes = checked_mul(*bytes, tensor.dims.back());
       if (!bytes) complain(name, "has a shape whose product overflows");
     }
-    const Json& offsets = entry["data_offsets"];
-    if (offsets.size() != 2 || !offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned())
+    const auto& offsets = *entry.offsets;
+    if (offsets.size() != 2 || !offsets[0] || !offsets[1])
       complain(name, "has data_offsets that are no [begin, end]");
-    const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
+    const std::uint64_t begin = *offsets[0], end = *offsets[1];
     if (begin > end || end > mapped_.size - payload_)
       complain(name, fmt::format("lies at [{}, {}), outside the {} bytes of data", begin, end,
                                  mapped_.size - payload_));

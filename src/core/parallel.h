@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <exception>
 
 /// Put before a plain function with a hot loop: compiled once an instruction set, the best chosen at load
-/// time. By instruction sets and not by CPU models ("arch=haswell"), which only their maker's CPUs pass.
+/// time. The function must not throw, nor allocate: GCC takes the call for one that cannot. By instruction
+/// sets and not by CPU models ("arch=haswell"), which only their maker's CPUs pass.
 #if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || defined(ATROUS_SANITIZED)
 #define ATROUS_VECTORISE
 #elif __GNUC__ >= 12
@@ -18,12 +21,35 @@ namespace atrous {
 int available_cores();            ///< that this process may run on
 void set_team_size(int threads);  ///< of the calling thread's teams from now on
 
+/// What one of several threads threw, for the thread that waits for them.
+class Thrown {
+ public:
+  template <typename Work>
+  void keep(const Work& work) {
+    try {
+      work();
+    } catch (...) {
+      if (!taken_.test_and_set()) error_ = std::current_exception();
+    }
+  }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::atomic_flag taken_;
+  std::exception_ptr error_;
+};
+
 /// f(i) for i in [0, count), in equal shares over the calling thread's OpenMP team. f must write only what
-/// belongs to i, so that results do not depend on the number of threads. f must not throw.
+/// belongs to i, so that results do not depend on the number of threads. Where f throws, all i are done, then
+/// one of the exceptions is thrown.
 template <typename F>
 void parallel_for(std::int64_t count, const F& f) {
+  Thrown thrown;
 #pragma omp parallel for schedule(static) if (count > 1)
-  for (std::int64_t i = 0; i < count; ++i) f(i);
+  for (std::int64_t i = 0; i < count; ++i) thrown.keep([&] { f(i); });
+  thrown.rethrow();
 }
 
 /// f(begin, end) over [0, count) in blocks, a block a task; the same rules as for parallel_for.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <memory>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -47,7 +48,12 @@ Image decode_image(std::span<const std::byte> file, const std::string& name) {
   } catch (const cv::Exception&) {
     bgr.release();
   }
-  if (bgr.empty()) fail(ErrorCode::bad_file, "{}: is a broken {} file", name, header.format);
+  if (bgr.empty()) {
+    // OpenCV does not tell a lack of memory from a broken file; the former throws here
+    const auto pixels = static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.height);
+    std::make_unique_for_overwrite<std::uint8_t[]>(pixels * 3);
+    fail(ErrorCode::bad_file, "{}: is a broken {} file", name, header.format);
+  }
   Image image{bgr.cols, bgr.rows, std::vector<std::uint8_t>(bgr.total() * 3)};
   cv::Mat rgb(bgr.rows, bgr.cols, CV_8UC3, image.rgb.data());
   cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);

@@ -5,6 +5,7 @@
 #include <array>
 #include <csetjmp>
 #include <cstring>
+#include <new>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -14,13 +15,58 @@
 namespace atrous {
 namespace {
 
-void ignore_warning(png_structp, png_const_charp) {}
-void jump_out(png_structp png, png_const_charp) { longjmp(png_jmpbuf(png), 1); }
+/// libpng's two structs of a file. Where libpng calls back, nothing may be thrown: it is C, and would leak.
+class Png {
+ public:
+  enum Direction { kRead, kWrite };
+  explicit Png(Direction direction) {
+    auto* create = direction == kRead ? png_create_read_struct : png_create_write_struct;
+    png_ = create(PNG_LIBPNG_VER_STRING, this, jump_out, ignore_warning);
+    if (png_ != nullptr) info_ = png_create_info_struct(png_);
+    destroy_ = direction == kRead
+                   ? [](png_structpp png, png_infopp info) { png_destroy_read_struct(png, info, nullptr); }
+                   : png_destroy_write_struct;
+    if (info_ != nullptr) return;
+    destroy_(&png_, &info_);
+    throw std::bad_alloc();
+  }
+  ~Png() { destroy_(&png_, &info_); }
+  Png(const Png&) = delete;
+  Png& operator=(const Png&) = delete;
+
+  png_structp png() const { return png_; }
+  png_infop info() const { return info_; }
+  /// After a failure.
+  void check_memory() const {
+    if (lacks_memory_) throw std::bad_alloc();
+  }
+
+ private:
+  static void ignore_warning(png_structp, png_const_charp) {}
+  static void jump_out(png_structp png,
+                       png_const_charp message) {  // "Out of memory", zlib's "insufficient memory"
+    static_cast<Png*>(png_get_error_ptr(png))->lacks_memory_ = std::strstr(message, "memory") != nullptr;
+    longjmp(png_jmpbuf(png), 1);
+  }
+
+  png_structp png_;
+  png_infop info_ = nullptr;
+  void (*destroy_)(png_structpp, png_infopp);
+  bool lacks_memory_ = false;
+};
+
+bool append(std::vector<std::byte>& out, const std::byte* begin, std::size_t count) {
+  try {
+    out.insert(out.end(), begin, begin + count);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
 
 void append_bytes(png_structp png, png_bytep data, std::size_t count) {
   auto* out = static_cast<std::vector<std::byte>*>(png_get_io_ptr(png));
-  const auto* begin = reinterpret_cast<const std::byte*>(data);
-  out->insert(out->end(), begin, begin + count);
+  if (!append(*out, reinterpret_cast<const std::byte*>(data), count)) png_error(png, "no memory");
 }
 
 struct Reader {
@@ -83,11 +129,11 @@ std::vector<std::byte> encode_mask(const LabelMap& labels, const LabelSet& set) 
     palette[i] = {color[0], color[1], color[2]};
   }
   std::vector<std::byte> out;
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, jump_out, ignore_warning);
-  png_infop info = png_create_info_struct(png);
-  const bool done = write_indexed(png, info, labels, palette.data(), &out);
-  png_destroy_write_struct(&png, &info);
-  if (!done) fail(ErrorCode::internal, "a mask of {}x{} cannot be encoded", labels.width, labels.height);
+  const Png png(Png::kWrite);
+  if (!write_indexed(png.png(), png.info(), labels, palette.data(), &out)) {
+    png.check_memory();
+    fail(ErrorCode::internal, "a mask of {}x{} cannot be encoded", labels.width, labels.height);
+  }
   return out;
 }
 
@@ -100,10 +146,9 @@ LabelMap load_mask(const std::filesystem::path& file) {
     fail(ErrorCode::bad_file, "{}: claims {}x{} pixels", file.string(), header.width, header.height);
   Reader reader{bytes};
   LabelMap labels;
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, nullptr, jump_out, ignore_warning);
-  png_infop info = png_create_info_struct(png);
-  const int status = read_indexed(png, info, &reader, &labels);
-  png_destroy_read_struct(&png, &info, nullptr);
+  const Png png(Png::kRead);
+  const int status = read_indexed(png.png(), png.info(), &reader, &labels);
+  if (status == 1) png.check_memory();
   if (status == 1) fail(ErrorCode::bad_file, "{}: is a broken PNG file", file.string());
   if (status == 2)
     fail(ErrorCode::bad_file, "{}: a label map must be an indexed or grey PNG of at most 8 bits",

@@ -63,15 +63,12 @@ Superpixels enforce_connectivity(std::vector<std::int32_t> ids, int width, int h
   return result;
 }
 
-/// Every pixel of the runs gets the mean of their scores.
-ATROUS_VECTORISE void take_mean(float* scores, std::int64_t classes, std::span<const PixelRun> runs) {
-  std::vector<double> sums(static_cast<std::size_t>(classes), 0);
-  std::vector<float> of_run(static_cast<std::size_t>(classes));
-  float* mean = of_run.data();
-  double* sum = sums.data();
+/// Every pixel of the runs gets the mean of their scores. `sum` (zeros) and `mean` have room for the classes.
+ATROUS_VECTORISE void take_mean(float* scores, std::int64_t classes, std::span<const PixelRun> runs,
+                                double* sum, float* mean) {
   std::int64_t pixels = 0;
   for (const PixelRun& run : runs) {
-    std::fill(of_run.begin(), of_run.end(), 0.0F);
+    std::fill_n(mean, classes, 0.0F);
     for (std::int64_t i = run.begin; i < run.end; ++i)
 #pragma omp simd
       for (std::int64_t c = 0; c < classes; ++c) mean[c] += scores[i * classes + c];
@@ -104,7 +101,11 @@ ScoreMap smooth_over_superpixels(ScoreMap scores, const Superpixels& s) {
     fail(ErrorCode::invalid_argument, "superpixels: {}x{} scores on a {}x{} partition", scores.width,
          scores.height, s.width, s.height);
   const RunsOfSuperpixels runs(s);
-  parallel_for(s.count, [&](std::int64_t id) { take_mean(scores.values.data(), scores.classes, runs[id]); });
+  parallel_for(s.count, [&](std::int64_t id) {
+    std::vector<double> sum(static_cast<std::size_t>(scores.classes), 0);
+    std::vector<float> mean(static_cast<std::size_t>(scores.classes));
+    take_mean(scores.values.data(), scores.classes, runs[id], sum.data(), mean.data());
+  });
   return scores;
 }
 

@@ -13,6 +13,10 @@ namespace {
 
 using dnnl::memory;
 
+ErrorCode code_of(dnnl_status_t status) {
+  return status == dnnl_out_of_memory ? ErrorCode::out_of_memory : ErrorCode::internal;
+}
+
 const dnnl::engine& engine() {
   static const dnnl::engine kEngine(dnnl::engine::kind::cpu, 0);
   return kEngine;
@@ -124,7 +128,7 @@ class OnednnConvolutionKernel : public Kernel {
     const dnnl_status_t status = dnnl_primitive_execute(
         primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()), arguments_.data());
     if (status != dnnl_success)
-      fail(ErrorCode::internal, "oneDNN: a convolution failed with status {}", static_cast<int>(status));
+      fail(code_of(status), "oneDNN: a convolution failed with status {}", static_cast<int>(status));
     if (!dst_.is_dense()) copy_tensor(dst, dst_.shape.c, args.output, dst_.pitch, dst_.shape, dst_.dtype);
   }
 
@@ -191,6 +195,7 @@ std::string refuse_conv2d_onednn(const NodeDesc& node) {
                                (is_depthwise && chosen.starts_with("jit:"));
     return bad ? "oneDNN has only " + chosen + " for it" : "";
   } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) fail(ErrorCode::out_of_memory, "oneDNN: {}", error.what());
     return error.what();
   }
 }
@@ -199,7 +204,7 @@ std::unique_ptr<Kernel> prepare_conv2d_onednn(const NodeDesc& node, PrepareConte
   try {
     return std::make_unique<OnednnConvolutionKernel>(node, context);
   } catch (const dnnl::error& error) {
-    fail(ErrorCode::internal, "oneDNN: {}", error.what());
+    fail(code_of(error.status), "oneDNN: {}", error.what());
   }
 }
 
