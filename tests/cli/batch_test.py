@@ -172,7 +172,8 @@ class Many(Batch):
         """Peak of the memory of a run, in MB."""
         run = subprocess.Popen([PROGRAM, "segment", "-m", "tiny.yaml", "-q", *words], cwd=self.folder)
         _, status, usage = os.wait4(run.pid, 0)
-        self.assertEqual(status, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(run.returncode, 0)
         return usage.ru_maxrss / 1024
 
     def link(self, folder, count):

@@ -221,8 +221,10 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
       "indexed Kubernetes job says");
   command->add_option("--report", arguments->html,
                       "an HTML file to write: a page with thumbnails, areas, times and failures");
-  CLI::Option* budget = command->add_option("--max-failures", arguments->batch.most_failures,
-                                            "stop when more than so many images have failed");
+  CLI::Option* budget = command
+                            ->add_option("--max-failures", arguments->batch.most_failures,
+                                         "stop when more than so many images have failed")
+                            ->check(CLI::NonNegativeNumber);
   command
       ->add_flag_callback(
           "--fail-fast", [arguments] { arguments->batch.most_failures = 0; },
