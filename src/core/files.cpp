@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 
@@ -129,26 +131,39 @@ void LineWriter::add(std::string_view line) {
   }
 }
 
+bool has_extension(const fs::path& name, std::initializer_list<std::string_view> known) {
+  std::string extension = name.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return !extension.empty() && std::find(known.begin(), known.end(), extension.substr(1)) != known.end();
+}
+
 std::optional<fs::path> meant_by_temporary(const fs::path& file) {
   const std::string name = file.filename().string();
-  const std::size_t at = name.rfind(kPart), dash = name.rfind('-');
-  if (at == name.npos || dash == name.npos || dash < at + kPart.size() || at == 0) return {};
+  const std::size_t at = name.rfind(kPart);
+  if (at == name.npos || at == 0) return {};
+  const std::string_view rest = std::string_view(name).substr(at + kPart.size());
+  const std::string_view numbers = rest.substr(0, rest.find('.')), extension = rest.substr(numbers.size());
+  const std::size_t dash = numbers.find('-');
   auto is_number = [](std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
   };
-  const std::string_view rest = std::string_view(name).substr(at + kPart.size());
-  const std::size_t split = dash - at - kPart.size();
-  if (!is_number(rest.substr(0, split)) || !is_number(rest.substr(split + 1))) return {};
-  return file.parent_path() / name.substr(0, at);
+  if (dash == numbers.npos || !is_number(numbers.substr(0, dash)) || !is_number(numbers.substr(dash + 1)))
+    return {};
+  fs::path meant = file.parent_path() / name.substr(0, at);
+  if (!extension.empty() && extension != meant.extension().string()) return {};
+  return meant;
 }
 
-TemporaryFile::TemporaryFile(const fs::path& file) : file_(file), path_(file) {
+TemporaryFile::TemporaryFile(const fs::path& file, TemporaryName name) : file_(file), path_(file) {
   static std::atomic<unsigned> counter{0};
   std::error_code status;
   make_parents(file);
   const fs::file_type type = fs::status(file, status).type();
   renames_ = type != fs::file_type::character && type != fs::file_type::fifo;
-  if (renames_) path_ += fmt::format("{}{}-{}", kPart, ::getpid(), counter++);
+  if (!renames_) return;
+  path_ += fmt::format("{}{}-{}", kPart, ::getpid(), counter++);
+  if (name == TemporaryName::with_extension) path_ += file.extension();
 }
 
 TemporaryFile::~TemporaryFile() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -60,12 +61,15 @@ class LineWriter {
   int fd_;
 };
 
+/// Of a temporary name: an end of its own, or that of the file as well, for libraries that go by it.
+enum class TemporaryName { of_its_own, with_extension };
+
 /// A file that is written under a temporary name beside it, and not there before finish(). A device such as
 /// /dev/null is written in place.
 class TemporaryFile {
  public:
   /// Makes missing parent folders, not yet the file. Throws Error{io}.
-  explicit TemporaryFile(const std::filesystem::path& file);
+  explicit TemporaryFile(const std::filesystem::path& file, TemporaryName name = TemporaryName::of_its_own);
   ~TemporaryFile();  ///< without finish(): nothing is left
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
@@ -85,7 +89,10 @@ class TemporaryFile {
 void replace_file(const std::filesystem::path& file,
                   const std::function<void(const std::filesystem::path&)>& write);
 
-/// The file that a temporary name of replace_file stands for; none for any other name.
+/// Is the name's extension one of these ("png", in lower case), in whatever case?
+bool has_extension(const std::filesystem::path& name, std::initializer_list<std::string_view> known);
+
+/// The file that a name of TemporaryFile stands for; none for any other name.
 std::optional<std::filesystem::path> meant_by_temporary(const std::filesystem::path& file);
 
 /// replace_file with these bytes as the content.

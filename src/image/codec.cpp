@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/codec.h"
 
-#include <algorithm>
-#include <array>
-#include <cctype>
-#include <cstring>
 #include <memory>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -63,12 +59,7 @@ Image decode_image(std::span<const std::byte> file, const std::string& name) {
 Image load_image(const std::filesystem::path& file) { return decode_image(read_file(file), file.string()); }
 
 bool has_image_extension(const std::filesystem::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  constexpr std::array<std::string_view, 7> kKnown = {".jpg", ".jpeg", ".png", ".webp",
-                                                      ".tif", ".tiff", ".bmp"};
-  return std::find(kKnown.begin(), kKnown.end(), extension) != kKnown.end();
+  return has_extension(file, {"jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp"});
 }
 
 std::vector<std::byte> encode_png(const ImageView& image) { return encode(image, ".png", {}); }

@@ -113,6 +113,7 @@ std::vector<SegmentResult> segment_crops(Segmenter& segmenter, std::span<const C
       paste(whole, pieces[i], group[i].crop);
       if (whole.template_sheet.rgb.empty()) whole.template_sheet = std::move(pieces[i].template_sheet);
       add_times(whole.times, pieces[i].times);
+      whole.tiles.all += pieces[i].tiles.all, whole.tiles.reused += pieces[i].tiles.reused;
     }
   }
   return results;

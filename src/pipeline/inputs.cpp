@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "image/codec.h"
+#include "image/video.h"
 
 namespace atrous {
 namespace {
@@ -83,24 +84,48 @@ void add_list(const std::string& name, InputList& list) {
   if (list.files.size() == before) fail(ErrorCode::invalid_argument, "{}: the list names no files", name);
 }
 
+/// A camera's or a frame pattern's, which have no extension to leave out.
+fs::path stem_of_stream(const std::string& name) {
+  if (!is_camera(name)) {
+    const fs::path folder = fs::path(name).parent_path().filename();
+    return folder.empty() || folder == "." || folder == ".." ? "frames" : folder;
+  }
+  std::string stem = name;
+  std::erase(stem, ':');
+  return stem;
+}
+
 /// No two inputs may write the same file: neither the same stem nor, as X.color.png is the second output of
-/// X, X beside X.color.
+/// X, X beside X.color, nor anything in the folder of a video's frames. Videos give way to images.
 void make_stems_unique(InputList& list) {
   constexpr std::string_view kColor = ".color";
+  const bool has_videos = std::any_of(list.files.begin(), list.files.end(),
+                                      [](const InputFile& input) { return is_video(input.file); });
   std::unordered_set<std::string_view> taken(list.files.size());
   auto is_free = [&](std::string_view stem) {
     if (taken.contains(stem) || taken.contains(std::string(stem).append(kColor))) return false;
     return !stem.ends_with(kColor) || !taken.contains(stem.substr(0, stem.size() - kColor.size()));
   };
-  for (InputFile& input : list.files) {
-    if (!is_free(input.stem)) {
-      const std::string base = std::string(input.stem).append(extension_of(input.file));
-      std::string stem = base;
-      for (int i = 2; !is_free(stem); ++i) stem = base + "-" + std::to_string(i);
-      input.stem = list.keep(stem);
+  std::unordered_set<std::string> folders;  // of what is taken
+  auto is_free_folder = [&](std::string_view stem) { return !folders.contains(std::string(stem)); };
+  auto take = [&](std::string_view stem) {
+    taken.insert(stem);
+    if (!has_videos) return;
+    for (fs::path folder = fs::path(stem).parent_path(); !folder.empty(); folder = folder.parent_path())
+      if (!folders.insert(folder.string()).second || folder == folder.root_path()) break;
+  };
+  for (const bool videos : {false, true})
+    for (InputFile& input : list.files) {
+      if (is_video(input.file) != videos) continue;
+      auto fits = [&](std::string_view stem) { return is_free(stem) && (!videos || is_free_folder(stem)); };
+      if (!fits(input.stem)) {
+        const std::string base = std::string(input.stem).append(extension_of(input.file));
+        std::string stem = base;
+        for (int i = 2; !fits(stem); ++i) stem = base + "-" + std::to_string(i);
+        input.stem = list.keep(stem);
+      }
+      take(input.stem);
     }
-    taken.insert(input.stem);
-  }
 }
 
 }  // namespace
@@ -121,6 +146,8 @@ InputList list_inputs(const std::vector<std::string>& inputs, bool recurse) {
       add_list(input.substr(1), list);
     } else if (fs::exists(input, status)) {
       add_named(list, input);
+    } else if (is_camera(input) || is_frame_pattern(input)) {
+      list.files.push_back({list.keep(input), list.keep(stem_of_stream(input).native())});
     } else if (input.find_first_of("*?[") != std::string::npos) {
       add_glob(input, list);
     } else {

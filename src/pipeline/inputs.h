@@ -12,8 +12,9 @@
 
 namespace atrous {
 
-/// An image to work on, and the path of its outputs relative to the output folder, without extension. The
-/// names are somebody else's memory: a folder has a hundred thousand of them.
+/// An image or a video (image/video.h) to work on, and the path of its outputs relative to the output folder,
+/// without extension; of a video the folder of its frames' outputs. The names are somebody else's memory: a
+/// folder has a hundred thousand of them.
 struct InputFile {
   std::string_view file, stem;
   std::vector<PhotoBox> boxes = {};  ///< of the people to look at; none: the whole photo
@@ -30,8 +31,8 @@ struct InputList {
 };
 
 /// Images, folders (their sub-folders too with `recurse`; sub-folders are kept in the stem), globs (* ? [])
-/// and @lists of files, in sorted order within each. Where two inputs have one stem, the later ones keep
-/// their extension in it
+/// and @lists of files, in sorted order within each; videos where they are named, not those in folders. Where
+/// two inputs have one stem, the later ones keep their extension in it
 /// ("a.png" beside "a.jpg"), then get a number. Throws Error{not_found | invalid_argument} where an input is
 /// missing or has no images.
 InputList list_inputs(const std::vector<std::string>& inputs, bool recurse);

@@ -15,6 +15,7 @@
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "image/video.h"
 
 namespace atrous {
 namespace {
@@ -39,6 +40,7 @@ std::string written_name(const Json& name) {
 /// A line of a report.
 struct Line {
   std::string_view text;
+  std::string video;            ///< of a frame: the name of its video; "" for others
   std::string source, outputs;  ///< "" for an image that failed
 };
 
@@ -74,7 +76,8 @@ Lines read_lines(const Report& report) {
     };
     if (line.is_object() && line.contains(LineKeys::kName))
       lines.emplace(written_name(line[LineKeys::kName]),
-                    Line{text, member(LineKeys::kSource), member(LineKeys::kOutputs)});
+                    Line{text, line.contains(LineKeys::kVideo) ? written_name(line[LineKeys::kVideo]) : "",
+                         member(LineKeys::kSource), member(LineKeys::kOutputs)});
   }
   return lines;
 }
@@ -107,6 +110,8 @@ std::string settings_digest(const Model& model, const SegmentOptions& segment, c
   for (const OutputKind& kind : kOutputKinds) digest.add(options.save.*kind.wanted);
   digest.add(options.crops.detect_people);
   digest.add(options.crops.enlarge);
+  digest.add(options.frames.every);
+  digest.add(options.frames.most);
   return digest.text();
 }
 
@@ -123,8 +128,21 @@ std::string source_digest(const BatchOptions& options, const InputFile& input) {
 
 std::string outputs_digest(const BatchOptions& options, const InputFile& input) {
   Digest digest;
-  for (const OutputKind& kind : kOutputKinds)
-    if (options.save.*kind.wanted && !add_stamp(digest, output_path(options.folder, input, kind))) return "";
+  const bool video = is_video(input.file);
+  auto add_files = [&](const InputFile& image) {
+    bool any = false;
+    for (const OutputKind& kind : kOutputKinds) {
+      if (!(options.save.*kind.wanted) || (video && is_one_video(kind))) continue;
+      if (!add_stamp(digest, output_path(options.folder, image, kind))) return false;
+      any = true;
+    }
+    return any;
+  };
+  if (!video) return add_files(input) ? digest.text() : "";
+  if (!fs::is_regular_file(input.file)) return "";  // what a camera saw is not seen again
+  if (options.save.overlay && !add_stamp(digest, video_path(options.folder, input))) return "";
+  for (std::int64_t number = 0;; number += options.frames.every)
+    if (const std::string stem = frame_stem(input, number); !add_files({input.file, stem})) break;
   return digest.text();
 }
 
@@ -138,18 +156,23 @@ void remove_leftovers(const std::vector<fs::path>& files) {
          !status && it != end; it.increment(status)) {
       std::optional<fs::path> file = meant_by_temporary(folder / it->path().filename());
       std::error_code stays;
-      if (file && meant.contains(file->string())) fs::remove(it->path(), stays);
+      if (file && (meant.contains(file->string()) || meant.contains((folder / "").string())))
+        fs::remove(it->path(), stays);
     }
 }
 
 Resumed resume(const std::vector<InputFile>& inputs, const BatchOptions& options, const fs::path& report) {
   const std::vector<Report> reports = find_reports(options.folder);
   Lines known;
-  std::vector<std::pair<std::string, std::string_view>> own;
+  std::vector<std::pair<std::string, std::string_view>> own;  // with the name of the photo or video
+  std::unordered_map<std::string, std::map<std::string, std::string_view>> frames;  // of videos, by name
   for (const Report& earlier : reports) {
     Lines lines = read_lines(earlier);
     if (earlier.path.filename() == report.filename())
-      for (const auto& [name, line] : lines) own.emplace_back(name, line.text);
+      for (const auto& [name, line] : lines)
+        own.emplace_back(line.video.empty() ? name : line.video, line.text);
+    for (const auto& [name, line] : lines)
+      if (!line.video.empty()) frames[line.video].emplace(name, line.text);
     known.merge(lines);
   }
   Resumed resumed;
@@ -168,6 +191,8 @@ Resumed resume(const std::vector<InputFile>& inputs, const BatchOptions& options
       });
     }
     if (found != last) {
+      if (is_video(input.file))
+        for (const auto& [frame, text] : frames[name]) done.push_back(text);
       done.push_back(found->second.text);
     } else {
       resumed.left.push_back(input);
@@ -184,9 +209,13 @@ Resumed resume(const std::vector<InputFile>& inputs, const BatchOptions& options
   lines.insert(lines.end(), done.begin(), done.end());
   write_lines(report, lines);
   std::vector<fs::path> unfinished{report};
-  for (const InputFile& input : resumed.left)
+  for (const InputFile& input : resumed.left) {
     for (const OutputKind& kind : kOutputKinds)
       if (options.save.*kind.wanted) unfinished.push_back(output_path(options.folder, input, kind));
+    if (!is_video(input.file)) continue;
+    unfinished.push_back(options.folder / input.stem / "");  // its frames'
+    unfinished.push_back(video_path(options.folder, input));
+  }
   remove_leftovers(unfinished);
   return resumed;
 }

@@ -134,7 +134,8 @@ std::vector<SegmentResult> Segmenter::run(std::span<const ImageView> photos) {
     if (photo.width < 1 || photo.height < 1)
       fail(ErrorCode::invalid_argument, "a photo of {}x{} has no pixels", photo.width, photo.height);
   for (std::size_t begin = 0, end = 0; begin < photos.size(); begin = end) {
-    for (end = begin + 1; end < photos.size() && photos[end].width == photos[begin].width &&
+    for (end = begin + 1; end < photos.size() && !options_.reuse &&
+                          photos[end].width == photos[begin].width &&
                           photos[end].height == photos[begin].height;)
       ++end;
     run_group(photos.subspan(begin, end - begin), std::span(results).subspan(begin, end - begin));
@@ -147,30 +148,59 @@ void Segmenter::run_group(std::span<const ImageView> photos, std::span<SegmentRe
   const int width = photos[0].width, height = photos[0].height;
   const TilePlan plan = tiling_ ? tiling_->plan(width, height, options_.scales, options_.flip)
                                 : whole_photo(input, width, height, options_.scales, options_.flip);
-  if (plan.count() > 1)
+  scale_photos(photos, plan.passes);
+  std::vector<ImageView> frame;
+  if (options_.reuse) {
+    frame.assign(photos.begin(), photos.end());
+    frame.insert(frame.end(), scaled_.begin(), scaled_.end());
+  }
+  const bool has_last = options_.reuse && last_frame_.is_like(frame);
+  if (has_last)
+    results[0] = last_result_;
+  else if (plan.count() > 1)
     for (SegmentResult& result : results)
       start_pasting(result, width, height, options_.want_probabilities ? model_->labels().size() : 0);
-  scale_photos(photos, plan.passes);
+  std::int64_t reused = 0;
   std::vector<SegmentResult> pieces(photos.size());
   for (std::size_t row = 0; row < plan.rows.size(); ++row)
     for (std::size_t column = 0; column < plan.columns.size(); ++column) {
       const Crop taken = rectangle(plan.columns[column], plan.rows[row]),
                  seen = refines() ? rectangle(plan.seen_columns[column], plan.seen_rows[row]) : taken;
+      const Tile tile{column, row, seen};
+      if (has_last && is_unchanged(photos[0], plan, tile)) {
+        ++reused;
+        continue;
+      }
       const double share = static_cast<double>(seen.width) * seen.height / width / height;
       std::vector<ScoreMap> fused(photos.size());
       for (std::size_t pass = 0; pass < plan.passes.size(); ++pass)
-        run_pass(photos, plan, pass, {column, row, seen}, fused, pieces);
+        run_pass(photos, plan, pass, tile, fused, pieces);
       for (std::size_t i = 0; i < photos.size(); ++i) {
         if (needs_scores()) finish(cut(photos[i], seen), share, std::move(fused[i]), pieces[i]);
-        if (plan.count() > 1) paste(results[i], pieces[i], taken, seen);
+        if (plan.count() > 1)
+          paste(results[i], pieces[i], taken, seen);
+        else
+          results[i] = std::move(pieces[i]);
       }
     }
   for (std::size_t i = 0; i < photos.size(); ++i) {
-    if (plan.count() > 1)
-      results[i].times = pieces[i].times;
-    else
-      results[i] = std::move(pieces[i]);
+    results[i].times = pieces[i].times;
+    results[i].tiles = {static_cast<std::int64_t>(plan.count()), reused};
   }
+  if (options_.reuse) {
+    last_frame_.remember(frame);
+    last_result_ = results[0];
+  }
+}
+
+bool Segmenter::is_unchanged(const ImageView& photo, const TilePlan& plan, const Tile& tile) const {
+  if (!last_frame_.is_same(0, photo, tile.seen)) return false;
+  for (std::size_t i = 0; i < plan.passes.size(); ++i) {
+    const Pass& pass = plan.passes[i];
+    const Crop window = window_of(pass, pass.columns[tile.column], pass.rows[tile.row]);
+    if (!last_frame_.is_same(1 + i, scaled_[i], window)) return false;
+  }
+  return true;
 }
 
 void Segmenter::scale_photos(std::span<const ImageView> photos, std::span<const Pass> passes) {

@@ -9,6 +9,7 @@
 
 #include "core/image.h"
 #include "image/preprocess.h"
+#include "pipeline/last_frame.h"
 #include "pipeline/model.h"
 #include "pipeline/tile_plan.h"
 #include "refine/crf_params.h"
@@ -27,6 +28,10 @@ struct SegmentOptions {
   TileOptions tile;
   bool want_template_sheet =
       false;  ///< fill SegmentResult::template_sheet; the model must have a template_morph
+  /// For frames of a video, one run after the other: a tile (without tiles: the photo) whose pixels, all that
+  /// the network's window and refinement see of it, are those of the photo before keeps its result. Results
+  /// are the same bytes.
+  bool reuse = false;
 };
 
 /// Milliseconds spent on one photo.
@@ -46,11 +51,17 @@ inline constexpr Stage kStages[] = {
     {"upsample", &StageTimes::upsample},       {"crf", &StageTimes::crf},
     {"superpixels", &StageTimes::superpixels}, {"encode", &StageTimes::encode}};
 
+/// Tiles of a photo; one without tiles.
+struct TileCount {
+  std::int64_t all = 0, reused = 0;
+};
+
 struct SegmentResult {
   LabelMap labels;         ///< the photo's size
   ScoreMap probabilities;  ///< sums to 1; empty unless wanted
   Image template_sheet;    ///< image/template_sheet.h, of the first pass; empty unless wanted
   StageTimes times;
+  TileCount tiles;
 };
 
 /// Photos to label maps: preprocess -> network (each scale, mirrored) -> upsample -> fuse -> CRF ->
@@ -84,6 +95,8 @@ class Segmenter {
   void draw_template_sheets(std::span<const ImageView> photos, const Geometry& geometry,
                             std::span<SegmentResult> results);
   void finish(const ImageView& photo, double share, ScoreMap scores, SegmentResult& result) const;
+  /// Of one photo, with SegmentOptions::reuse: sees the tile what it saw in the last one?
+  bool is_unchanged(const ImageView& photo, const TilePlan& plan, const Tile& tile) const;
   bool refines() const { return crf_ || superpixels_ > 0; }
   bool needs_scores() const;
 
@@ -94,6 +107,8 @@ class Segmenter {
   std::optional<Tiling> tiling_;
   std::vector<ImageView> scaled_;     ///< the photos at each pass's scale, pass by pass
   std::vector<Image> scaled_memory_;  ///< of those that are not the photos' own, kept from one to the next
+  LastFrame last_frame_;              ///< the last photo and scaled_, with SegmentOptions::reuse
+  SegmentResult last_result_;
   std::optional<CrfParams> crf_;
   int superpixels_ = 0;
 };

@@ -91,6 +91,10 @@ TEST(ReplaceFile, ItsTemporaryNamesAreKnown) {
   });
   EXPECT_EQ(meant_by_temporary(used), folder / "a.png");
   EXPECT_EQ(meant_by_temporary("x/a.part.part12-3"), "x/a.part");
+  EXPECT_EQ(meant_by_temporary("x/a.b.mp4.part12-3.mp4"), "x/a.b.mp4");
+  const fs::path video = TemporaryFile(folder / "a.mp4", TemporaryName::with_extension).path();
+  EXPECT_EQ(video.extension(), ".mp4");
+  EXPECT_EQ(meant_by_temporary(video), folder / "a.mp4");
   for (const char* name : {"a.png", "a.part", "a.part1", "a.part1-", "a.part-1", "a.part1-2x", "a.partx-2",
                            ".part1-2", "a.part1-2.png", "a.part1 -2"})
     EXPECT_EQ(meant_by_temporary(name), std::nullopt) << name;

@@ -48,6 +48,24 @@ TEST(Inputs, NoTwoWriteTheSameFile) {
             (Names{"a", "a.color.png"}));
 }
 
+TEST(Inputs, VideosGiveWayToImages) {
+  const test::TempFolder folder;
+  for (const char* name :
+       {"clip.mp4", "clip.AVI", "clip.png", "deep/film/000000.png", "film.webm", "100%d.png"})
+    folder.write(name, "");
+  const std::string root = folder.path().string();
+  EXPECT_EQ(stems(list_inputs({root + "/clip.*"}, false)), (Names{"clip.AVI", "clip.mp4", "clip"}));
+  EXPECT_EQ(stems(list_inputs({root + "/film.webm", root + "/deep"}, true)),
+            (Names{"film.webm", "film/000000"}))
+      << "a folder of frames would hold another image's mask";
+  EXPECT_EQ(stems(list_inputs({root}, false)), (Names{"100%d", "clip"})) << "videos are not looked for";
+  EXPECT_EQ(stems(list_inputs({"camera:0", root + "/in/%04d.jpg", "%d.png", root + "/100%d.png"}, false)),
+            (Names{"camera0", "in", "frames", "100%d"}));
+  for (const char* name :
+       {"camera:", "camera:x", "%s.png", "%04d", "%4d.png", "%0d.png", "%d%d.png", "%d%s.png", "%n.png"})
+    EXPECT_THROW(list_inputs({name}, false), Error) << name;
+}
+
 TEST(Inputs, ALinkToNowhereStopsNoFolder) {
   const test::TempFolder folder;
   folder.write("a.png", ""), folder.write("c.png", "");

@@ -87,6 +87,7 @@ HtmlReport::HtmlReport(const std::filesystem::path& file, const LabelSet& labels
 void HtmlReport::add(const Json& line, const Image& thumbnail) {
   if (!line.is_object() || text_of(line, "status").empty()) return;
   const bool failed = text_of(line, "status") != "ok";
+  if (line.contains("frames") && !failed) return;  // a video, whose frames have cards
   ++images_;
   failed_ += failed ? 1 : 0;
   std::string card = fmt::format("<article{}>", failed ? " class=\"failed\"" : "");

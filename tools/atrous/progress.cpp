@@ -14,7 +14,7 @@
 namespace atrous::cli {
 
 Progress::Progress(std::size_t total, bool quiet)
-    : total_(total), shown_(!quiet && total > 1), terminal_(isatty(fileno(messages())) != 0) {
+    : total_(total), shown_(!quiet && total != 1), terminal_(isatty(fileno(messages())) != 0) {
   const char* term = std::getenv("TERM");
   const char* no_color = std::getenv("NO_COLOR");
   const bool dumb = term == nullptr || std::string_view(term) == "dumb";
@@ -34,7 +34,7 @@ void Progress::clear() {
 void Progress::advance() {
   ++done_;
   const auto now = std::chrono::steady_clock::now();
-  const bool last = done_ == total_;
+  const bool last = done_ == total_ && total_ > 0;
   if (!shown_ || (!last && now - drawn_ < (terminal_ ? std::chrono::milliseconds(100)
                                                      : std::chrono::milliseconds(5000))))
     return;
@@ -45,10 +45,15 @@ void Progress::advance() {
 void Progress::draw(bool last) {
   const double elapsed = std::chrono::duration<double>(drawn_ - start_).count();
   const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
-  const double left = rate > 0 ? static_cast<double>(total_ - done_) / rate : 0;
+  const double left = rate > 0 && total_ > 0 ? static_cast<double>(total_ - done_) / rate : 0;
   const std::string text =
-      fmt::format("{}/{}  {:.1f} images/s  {}", done_, total_, rate,
-                  last ? fmt::format("{:.1f} s", elapsed) : fmt::format("{:.0f} s left", left));
+      total_ == 0 ? fmt::format("{}  {:.1f} images/s", done_, rate)
+                  : fmt::format("{}/{}  {:.1f} images/s  {}", done_, total_, rate,
+                                last ? fmt::format("{:.1f} s", elapsed) : fmt::format("{:.0f} s left", left));
+  if (terminal_ && total_ == 0) {
+    fmt::print(messages(), "\r\x1b[K{}", text);
+    return;
+  }
   if (!terminal_) {
     fmt::print(messages(), "{}\n", text);
     return;

@@ -10,6 +10,7 @@ namespace atrous::cli {
 /// where quiet or for a single image.
 class Progress {
  public:
+  /// `total` 0: nobody knows; there is no bar then and no time left.
   Progress(std::size_t total, bool quiet);
   ~Progress();
   void advance();

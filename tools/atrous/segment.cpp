@@ -12,6 +12,7 @@
 #include "image/codec.h"
 #include "image/npy.h"
 #include "image/overlay.h"
+#include "image/video.h"
 #include "messages.h"
 #include "model_run.h"
 #include "options.h"
@@ -32,7 +33,7 @@ struct SegmentCommand {
   SegmentArguments segment;
   CropArguments crops;
   BatchOptions batch;
-  bool recurse = false, json = false, quiet = false, resume = false;
+  bool recurse = false, json = false, quiet = false, resume = false, reuse = true;
   std::string shard_text, html;  ///< as given; "" = not given
   Shard shard;
   std::vector<std::string> command;  ///< the words of the command line
@@ -73,6 +74,10 @@ int segment_stdin(Segmenter& segmenter, const InputFile& input, const BatchOptio
   return kDone;
 }
 
+bool has_video(const std::vector<InputFile>& files) {
+  return std::any_of(files.begin(), files.end(), [](const InputFile& input) { return is_video(input.file); });
+}
+
 /// What a resumed run leaves alone, in a line.
 void say_resumed(std::size_t images, const Resumed& resumed) {
   const std::size_t left = resumed.left.size();
@@ -107,7 +112,9 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
   if (!arguments.quiet && arguments.resume) say_resumed(files.size(), resumed);
   watch_interrupt();
   Stopwatch watch;
-  Progress progress(resumed.left.size(), arguments.quiet);
+  Progress progress(has_video(resumed.left) ? 0 : resumed.left.size(),
+                    arguments.quiet || resumed.left.empty());
+  std::int64_t frames = 0;
   std::string unwritten;  // why a report is not whole
   const BatchSummary summary = run_batch(
       models, options, batch, resumed.left,
@@ -122,10 +129,15 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
         }
         progress.clear();
         if (!outcome.error.empty()) say(outcome.error);
+        if (outcome.video) {
+          frames += outcome.video->frames;
+          if (!outcome.video->note.empty()) say(outcome.file.string() + ": " + outcome.video->note);
+          if (!arguments.quiet && outcome.video->frames > 0) say(summarise_video(outcome));
+        }
         if (arguments.json) std::cout << line << std::endl;
-        if (!arguments.json && !arguments.quiet && outcome.error.empty())
+        if (!arguments.json && !arguments.quiet && outcome.error.empty() && !outcome.video)
           std::cout << one_line(summarise(outcome, labels)) << std::endl;
-        progress.advance();
+        if (!outcome.video) progress.advance();
       },
       stop_source().get_token());
   const bool interrupted = stop_source().stop_requested();
@@ -141,6 +153,7 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
                  {"skipped", files.size() - resumed.left.size()},
                  {"done", summary.done},
                  {"failed", summary.failed},
+                 {"frames", frames},
                  {"seconds", std::round(watch.lap()) / 1000},
                  {"interrupted", interrupted}};
   try {
@@ -178,6 +191,7 @@ int segment(SegmentCommand& arguments) {
     fail(ErrorCode::invalid_argument, "--report: an image on stdin has one only with -o");
   if (!to_stdout) refuse_to_overwrite(files, arguments.batch);
   files = take_shard(std::move(files), arguments.shard);
+  options.reuse = arguments.reuse && has_video(files);
   const std::vector<std::shared_ptr<const Model>> models = Model::open_on(
       std::max(1, static_cast<int>(files.size())), arguments.model.model, arguments.model.options);
   Segmenter segmenter(models.front(),
@@ -195,7 +209,11 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
   auto arguments = std::make_shared<SegmentCommand>();
   arguments->command = words;
   CLI::App* command = app.add_subcommand("segment", "label maps (and more) for images");
-  command->add_option("input", arguments->inputs, "images, folders, quoted globs, @list.txt, or - (stdin)")
+  command
+      ->add_option(
+          "input", arguments->inputs,
+          "images, folders, quoted globs, @list.txt, or - (an image on stdin); videos (mp4, mov, avi, "
+          "mkv, webm; those in folders only by a glob), camera:0, frames/%04d.png")
       ->required();
   command->add_option("-o,--output", arguments->folder,
                       "folder of the results; default: atrous-out (for - the mask goes to stdout)");
@@ -213,6 +231,17 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
       ->add_option("--workers", arguments->batch.workers, "images at the same time; they share the threads")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  command
+      ->add_option("--every", arguments->batch.frames.every, "of a video every N-th frame, from the first on")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command
+      ->add_option("--frames", arguments->batch.frames.most,
+                   "of a video or camera so many frames at most; a camera goes on until Ctrl-C without")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+  command->add_flag("!--no-reuse", arguments->reuse,
+                    "compute all tiles of every frame of a video, not only those whose pixels have changed "
+                    "(the same masks, slower)");
   command->add_flag("--resume", arguments->resume,
                     "leave alone what an earlier run into the folder did with the same model and settings");
   command->add_option(

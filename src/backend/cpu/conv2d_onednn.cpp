@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 #include "backend/cpu/kernel_of.h"
 #include "backend/cpu/onednn_compat.h"
 #include "core/error.h"
@@ -204,7 +206,11 @@ std::unique_ptr<Kernel> prepare_conv2d_onednn(const NodeDesc& node, PrepareConte
   try {
     return std::make_unique<OnednnConvolutionKernel>(node, context);
   } catch (const dnnl::error& error) {
+    forget_primitives();
     fail(code_of(error.status), "oneDNN: {}", error.what());
+  } catch (const std::bad_alloc&) {
+    forget_primitives();
+    throw;
   }
 }
 
