@@ -148,6 +148,9 @@ void Segmenter::run_group(std::span<const ImageView> photos, std::span<SegmentRe
   const int width = photos[0].width, height = photos[0].height;
   const TilePlan plan = tiling_ ? tiling_->plan(width, height, options_.scales, options_.flip)
                                 : whole_photo(input, width, height, options_.scales, options_.flip);
+  if (plan.count() > 1)
+    for (SegmentResult& result : results)
+      start_pasting(result, width, height, options_.want_probabilities ? model_->labels().size() : 0);
   scale_photos(photos, plan.passes);
   std::vector<ImageView> frame;
   if (options_.reuse) {
@@ -155,11 +158,7 @@ void Segmenter::run_group(std::span<const ImageView> photos, std::span<SegmentRe
     frame.insert(frame.end(), scaled_.begin(), scaled_.end());
   }
   const bool has_last = options_.reuse && last_frame_.is_like(frame);
-  if (has_last)
-    results[0] = last_result_;
-  else if (plan.count() > 1)
-    for (SegmentResult& result : results)
-      start_pasting(result, width, height, options_.want_probabilities ? model_->labels().size() : 0);
+  if (has_last) results[0] = last_result_;
   std::int64_t reused = 0;
   std::vector<SegmentResult> pieces(photos.size());
   for (std::size_t row = 0; row < plan.rows.size(); ++row)

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <new>
-
 #include "backend/cpu/kernel_of.h"
 #include "backend/cpu/onednn_compat.h"
 #include "core/error.h"
@@ -19,8 +17,12 @@ ErrorCode code_of(dnnl_status_t status) {
   return status == dnnl_out_of_memory ? ErrorCode::out_of_memory : ErrorCode::internal;
 }
 
+/// Without oneDNN's cache of primitives, which a lack of memory breaks for good; plans keep theirs.
 const dnnl::engine& engine() {
-  static const dnnl::engine kEngine(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine kEngine = [] {
+    dnnl::set_primitive_cache_capacity(0);
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return kEngine;
 }
 
@@ -206,11 +208,7 @@ std::unique_ptr<Kernel> prepare_conv2d_onednn(const NodeDesc& node, PrepareConte
   try {
     return std::make_unique<OnednnConvolutionKernel>(node, context);
   } catch (const dnnl::error& error) {
-    forget_primitives();
     fail(code_of(error.status), "oneDNN: {}", error.what());
-  } catch (const std::bad_alloc&) {
-    forget_primitives();
-    throw;
   }
 }
 

@@ -125,12 +125,6 @@ bool has_bf16_products() {
 #endif
 }
 
-void forget_primitives() {
-  const int capacity = dnnl::get_primitive_cache_capacity();
-  dnnl::set_primitive_cache_capacity(0);
-  dnnl::set_primitive_cache_capacity(capacity);
-}
-
 dnnl::convolution_forward::primitive_desc make_convolution(const OnednnConvolution& c,
                                                            const dnnl::engine& engine) {
   constexpr auto kind = dnnl::prop_kind::forward_inference;

@@ -40,10 +40,6 @@ struct OnednnConvolution {
   OnednnScales scales;
 };
 
-/// Drops what oneDNN keeps to make equal primitives faster. To be called where making one has run out of
-/// memory: what it keeps of that one would fail for ever.
-void forget_primitives();
-
 /// Throws dnnl::error where no implementation takes it.
 dnnl::convolution_forward::primitive_desc make_convolution(const OnednnConvolution& conv,
                                                            const dnnl::engine& engine);
