@@ -103,5 +103,5 @@ int posix_memalign(void** p, std::size_t a, std::size_t n) {
 #endif
 
 /// What oneDNN and OpenCV lose of their own when an allocation of theirs fails is not ours to free.
-extern "C" const char* __lsan_default_suppressions();
+extern "C" [[gnu::visibility("default")]] const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libdnnl\nleak:libopencv\n"; }
