@@ -61,11 +61,17 @@ void expect_known(atrous_status status) {
   EXPECT_EQ(std::strchr(atrous_last_error(), '\n'), nullptr);
 }
 
+#ifdef ATROUS_SANITIZED
+constexpr long kAllUpTo = 15;  // each call takes several times as long
+#else
+constexpr long kAllUpTo = 60;
+#endif
+
 /// Calls `work` with the first allocation failing, then with the second, ... until none fails any more. Far
 /// from the first only every so many, so that it takes seconds. `work` calls what it is given with what is to
 /// fail, which allocates nothing of the test's own.
 template <typename Work>
-void fail_each(Allocation kind, const Work& work, long all_up_to = 60) {
+void fail_each(Allocation kind, const Work& work, long all_up_to = kAllUpTo) {
   for (long n = 1; !testing::Test::HasFailure(); n += 1 + n / all_up_to) {
     SCOPED_TRACE(testing::Message() << "allocation " << n << " fails");
     bool failed = false;
