@@ -8,8 +8,7 @@
 namespace atrous {
 
 /// Images between decoding and encoding: at most so many, and beyond those that the workers need to be busy
-/// only while their bytes are below a limit. The limit is kept to within the last image let in, whose size is
-/// not known before it is decoded.
+/// only while their bytes are below a limit, which the last image let in and one that waits may pass.
 class InFlight {
  public:
   /// `needed` of the `most` images are let in whatever their bytes.

@@ -33,10 +33,10 @@ struct OpCase {
 /// Runs the case on backend_under_test(): in every type its activations can have, and for convolutions on the
 /// CPU in bf16; with dense tensors and with channel slices of wider ones (some at odd addresses); by every
 /// implementation that accepts, and at least one must. Compares with the double-precision reference
-/// (tolerance.h). Bytes around the output and behind the workspace must survive; a second run, on the CPU with
-/// three threads instead of one, must agree bit by bit. Fails the running test with a message that names the
-/// element. With `small_integers` values are small integers and results exact. Skips the running test, saying
-/// why, where there is no such device.
+/// (tolerance.h). Bytes around the output and behind the workspace must survive; a second run, on the CPU
+/// with three threads instead of one, must agree bit by bit. Fails the running test with a message that names
+/// the element. With `small_integers` values are small integers and results exact. Skips the running test,
+/// saying why, where there is no such device.
 void expect_case(const OpCase& test_case, bool small_integers = false,
                  Layouts layouts = kSanitized ? Layouts::two : Layouts::all);
 
