@@ -31,10 +31,11 @@ struct CrfParams {
   std::vector<BilateralTerm> bilateral;
   Normalization normalization = Normalization::symmetric;
   CrfNodes on = CrfNodes::pixels;
-  /// Accuracy for speed; the defaults are below what half precision shows. A pixel whose probabilities would
-  /// change by at most `stop` keeps them, and is not computed again before its messages could change them by
-  /// more. A label whose probability is nowhere above `prune` is left out.
-  float stop = 1.0F / 16384, prune = 1.0F / 4096;
+  /// Accuracy for speed; the defaults are below what half precision shows. Eight labels at a time: those of a
+  /// pixel whose probabilities would change by at most `stop` keep them, and the pixel is not computed again
+  /// before its messages could change them by more; those that are together sure to be less probable than
+  /// `prune` times the pixel's best label are left out there.
+  float stop = 1.0F / 16384, prune = 1.0F / 512;
   /// Penalty mu(a, b) of labels a and b on neighbours, classes x classes by rows; empty: Potts, mu = [a !=
   /// b].
   std::vector<float> compatibility;

@@ -2,6 +2,7 @@
 #include "refine/dense_crf.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -17,15 +18,38 @@
 namespace atrous {
 namespace {
 
-/// The pixels' indices, tile after tile, so that pixels near each other in both directions follow each other.
-std::vector<std::int32_t> tile_order(int width, int height) {
-  constexpr int kTile = 32;
-  std::vector<std::int32_t> order;
-  order.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
-  for (int top = 0; top < height; top += kTile)
-    for (int left = 0; left < width; left += kTile)
-      for (int y = top; y < std::min(top + kTile, height); ++y)
-        for (int x = left; x < std::min(left + kTile, width); ++x) order.push_back(y * width + x);
+/// Bits of a colour's channels in turn, from the highest on: colours near each other mostly have keys near
+/// each other.
+std::uint32_t colour_key(const std::uint8_t* rgb) {
+  constexpr int kBits = 6;
+  std::uint32_t key = 0;
+  for (int bit = 7; bit > 7 - kBits; --bit)
+    for (int c = 0; c < 3; ++c) key = 2 * key + (rgb[c] >> bit & 1U);
+  return key;
+}
+
+/// The pixels' indices, tile after tile, and in a tile by colour, so that pixels near each other in feature
+/// space follow each other.
+std::vector<std::int32_t> tile_order(const ImageView& image) {
+  constexpr int kTile = 64;
+  const int across = (image.width + kTile - 1) / kTile, down = (image.height + kTile - 1) / kTile;
+  std::vector<std::int32_t> order(static_cast<std::size_t>(image.width) *
+                                  static_cast<std::size_t>(image.height));
+  parallel_for(std::int64_t{across} * down, [&](std::int64_t number) {
+    const int left = static_cast<int>(number % across) * kTile,
+              top = static_cast<int>(number / across) * kTile;
+    const int right = std::min(left + kTile, image.width), bottom = std::min(top + kTile, image.height);
+    std::array<std::uint64_t, kTile * kTile> keys;
+    auto* end = keys.data();
+    for (int y = top; y < bottom; ++y)
+      for (int x = left; x < right; ++x)
+        *end++ = std::uint64_t{colour_key(image.row(y) + 3 * x)} << 32U |
+                 static_cast<std::uint32_t>(y * image.width + x);
+    std::sort(keys.data(), end);
+    const std::int64_t before = std::int64_t{top} * image.width + std::int64_t{left} * (bottom - top);
+    std::transform(keys.data(), end, order.begin() + before,
+                   [](std::uint64_t key) { return static_cast<std::int32_t>(key); });
+  });
   return order;
 }
 
@@ -49,13 +73,15 @@ LargeVector<float> pixel_features(const ImageView& image, const std::vector<std:
 LatticeFilter make_filter(const LargeVector<float>& features, int dimensions, float weight,
                           Normalization normalization, int classes) {
   Permutohedral lattice(features, dimensions);
-  std::vector<float> norm;
-  if (normalization != Normalization::none) norm = lattice.filter_ones();
+  std::vector<float> norm = lattice.splat_ones();
+  const float most = *std::max_element(norm.begin(), norm.end());
+  if (normalization != Normalization::none) norm = lattice.filter_ones(std::move(norm));
   for (float& n : norm)
     n = 1 / (normalization == Normalization::symmetric ? std::sqrt(n + 1e-20F) : n + 1e-20F);
   const std::span<const float> none;
-  return {std::move(lattice), normalization != Normalization::after ? norm : none,
-          normalization != Normalization::before ? norm : none, weight, classes};
+  const bool before = normalization == Normalization::before || normalization == Normalization::symmetric;
+  const bool after = normalization == Normalization::after || normalization == Normalization::symmetric;
+  return {std::move(lattice), most, before ? norm : none, after ? norm : none, weight, classes};
 }
 
 std::vector<LatticeFilter> make_filters(const ImageView& image, const std::vector<std::int32_t>& order,
@@ -96,10 +122,10 @@ Superpixels make_nodes(const ImageView& image) {
 
 }  // namespace
 
-ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params, CrfTimes* times) {
+ScoreMap dense_crf(ScoreMap unary, const ImageView& image, const CrfParams& params, CrfTimes* times) {
   check(unary, image, params);
   check_cancelled();
-  if (params.iterations == 0) return softmax_of(unary, -1);
+  if (params.iterations == 0) return softmax_of(std::move(unary), -1);
   CrfTimes ignored;
   CrfTimes& took = times != nullptr ? *times : ignored;
   Stopwatch watch;
@@ -108,24 +134,24 @@ ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParam
     took = {watch.lap(), 0, 0};
     return superpixel_crf(unary, image, params, nodes, took);
   }
-  const std::vector<std::int32_t> order = tile_order(image.width, image.height);
+  std::vector<std::int32_t> order = tile_order(image);
   std::vector<LatticeFilter> filters = make_filters(image, order, params, unary.classes);
   took.build = watch.lap();
-  if (filters.empty()) return softmax_of(unary, -1);
-  MeanField mean_field(energy_rows(unary, order), static_cast<std::int64_t>(order.size()), unary.classes,
-                       params);
+  if (filters.empty()) return softmax_of(std::move(unary), -1);
+  MeanField mean_field(unary, std::move(order), std::move(filters), params);
+  mean_field.update(false);
   took.update = watch.lap();
   took.filter = 0;
   for (int iteration = 0; iteration < params.iterations; ++iteration) {
     check_cancelled();
-    mean_field.filter(filters);
+    mean_field.filter();
     took.filter += watch.lap();
-    mean_field.update(filters);
+    mean_field.update(iteration + 1 == params.iterations);
     took.update += watch.lap();
   }
-  ScoreMap result = mean_field.to_map(order, unary.width, unary.height);
+  mean_field.write_to(unary);
   took.update += watch.lap();
-  return result;
+  return unary;
 }
 
 ScoreMap unary_from_probabilities(ScoreMap probabilities) {

@@ -19,7 +19,7 @@ struct CrfTimes {
 /// kept, as in the authors' library. `times`, where given, is filled. `unary` holds U = -log p; the result
 /// holds Q. On superpixels: see superpixel_crf.h. The image must have the scores' size, the values must be
 /// finite: Error{invalid_argument}. Runs on the caller's OpenMP team; the result does not depend on its size.
-ScoreMap dense_crf(const ScoreMap& unary, const ImageView& image, const CrfParams& params,
+ScoreMap dense_crf(ScoreMap unary, const ImageView& image, const CrfParams& params,
                    CrfTimes* times = nullptr);
 
 /// U = -log max(p, 1e-5).

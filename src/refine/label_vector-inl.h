@@ -11,7 +11,6 @@
 #include <hwy/highway.h>
 
 #include <cstdint>
-#include <type_traits>
 
 #include "refine/label_rows.h"
 
@@ -20,66 +19,111 @@ namespace atrous::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-using LabelTag = hn::CappedTag<float, 8>;
+using LabelTag = hn::CappedTag<float, LabelRows::kBlock>;
 using HalfTag = hn::Rebind<hwy::float16_t, LabelTag>;
 using LabelVector = hn::Vec<LabelTag>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(LabelTag()));
-constexpr int kVectors = 8 / kLanes;  ///< a block of labels
 
-inline LabelVector load(const float* from) { return hn::LoadU(LabelTag(), from); }
-inline LabelVector load(const std::uint16_t* from) {
-  return hn::PromoteTo(LabelTag(), hn::LoadU(HalfTag(), reinterpret_cast<const hwy::float16_t*>(from)));
-}
-inline void store(LabelVector v, float* to) { hn::StoreU(v, LabelTag(), to); }
-inline void store(LabelVector v, std::uint16_t* to) {
-  hn::StoreU(hn::DemoteTo(HalfTag(), v), HalfTag(), reinterpret_cast<hwy::float16_t*>(to));
-}
+/// A block of labels in registers.
+struct Labels {
+  static constexpr int kVectors = LabelRows::kBlock / kLanes;
 
-/// A row of n blocks in registers, or for n = 0 of any number in memory.
-template <int n>
-struct Row {
-  static constexpr int kMost = n > 0 ? n* kVectors : kMostLabels / kLanes;
-  explicit Row(int blocks) : count(n > 0 ? kMost : blocks * kVectors) {}
+  static HWY_INLINE Labels all(float value) {
+    Labels result;
+    for (LabelVector& v : result.at) v = hn::Set(LabelTag(), value);
+    return result;
+  }
+  static HWY_INLINE Labels load(const float* from) {
+    Labels result;
+    for (int i = 0; i < kVectors; ++i) result.at[i] = hn::LoadU(LabelTag(), from + i * kLanes);
+    return result;
+  }
+  static HWY_INLINE Labels load(const std::uint16_t* from) {
+    Labels result;
+    const auto* halves = reinterpret_cast<const hwy::float16_t*>(from);
+    for (int i = 0; i < kVectors; ++i)
+      result.at[i] = hn::PromoteTo(LabelTag(), hn::LoadU(HalfTag(), halves + i * kLanes));
+    return result;
+  }
+  /// from[index[0]], from[index[1]], ...
+  static HWY_INLINE Labels gather(const float* from, const std::int32_t* index) {
+    const hn::RebindToSigned<LabelTag> tag;
+    Labels result;
+    for (int i = 0; i < kVectors; ++i)
+      result.at[i] = hn::GatherIndex(LabelTag(), from, hn::LoadU(tag, index + i * kLanes));
+    return result;
+  }
+  HWY_INLINE void store(float* to) const {
+    for (int i = 0; i < kVectors; ++i) hn::StoreU(at[i], LabelTag(), to + i * kLanes);
+  }
+  HWY_INLINE void store(std::uint16_t* to) const {
+    auto* halves = reinterpret_cast<hwy::float16_t*>(to);
+    for (int i = 0; i < kVectors; ++i)
+      hn::StoreU(hn::DemoteTo(HalfTag(), at[i]), HalfTag(), halves + i * kLanes);
+  }
 
-  void clear() {
-    for (int i = 0; i < vectors(); ++i) at[i] = hn::Zero(LabelTag());
+  /// this + weight * other
+  HWY_INLINE Labels plus(float weight, const Labels& other) const {
+    return combine(other, [w = hn::Set(LabelTag(), weight)](auto a, auto b) { return hn::MulAdd(w, b, a); });
   }
-  template <typename T>
-  void load_from(const T* from) {
-    for (int i = 0; i < vectors(); ++i) at[i] = load(from + i * kLanes);
+  HWY_INLINE Labels operator+(const Labels& other) const {
+    return combine(other, [](auto a, auto b) { return hn::Add(a, b); });
   }
-  template <typename T>
-  void store_to(T* to) const {
-    for (int i = 0; i < vectors(); ++i) store(at[i], to + i * kLanes);
+  HWY_INLINE Labels operator-(const Labels& other) const {
+    return combine(other, [](auto a, auto b) { return hn::Sub(a, b); });
   }
-  /// this += weight * the row at `from`
-  template <typename T>
-  void add(const T* from, float weight) {
-    const LabelVector w = hn::Set(LabelTag(), weight);
-    for (int i = 0; i < vectors(); ++i) at[i] = hn::MulAdd(w, load(from + i * kLanes), at[i]);
+  HWY_INLINE Labels operator*(float factor) const {
+    return map([f = hn::Set(LabelTag(), factor)](auto a) { return hn::Mul(a, f); });
   }
-  int vectors() const { return n > 0 ? kMost : count; }
+  /// As it would be in half precision.
+  HWY_INLINE Labels rounded() const {
+    return map([](auto a) { return hn::PromoteTo(LabelTag(), hn::DemoteTo(HalfTag(), a)); });
+  }
+  HWY_INLINE Labels magnitude() const {
+    return map([](auto a) { return hn::Abs(a); });
+  }
 
-  int count;
-  LabelVector at[kMost];
+  HWY_INLINE float largest() const {
+    LabelVector most = at[0];
+    for (int i = 1; i < kVectors; ++i) most = hn::Max(most, at[i]);
+    return hn::GetLane(hn::MaxOfLanes(LabelTag(), most));
+  }
+  HWY_INLINE float smallest() const {
+    LabelVector least = at[0];
+    for (int i = 1; i < kVectors; ++i) least = hn::Min(least, at[i]);
+    return hn::GetLane(hn::MinOfLanes(LabelTag(), least));
+  }
+  HWY_INLINE bool any_above(float limit) const {
+    LabelVector most = at[0];
+    for (int i = 1; i < kVectors; ++i) most = hn::Max(most, at[i]);
+    return !hn::AllFalse(LabelTag(), hn::Gt(most, hn::Set(LabelTag(), limit)));
+  }
+  HWY_INLINE bool is_zero() const {
+    LabelVector any = at[0];
+    for (int i = 1; i < kVectors; ++i) any = hn::Or(any, at[i]);
+    return hn::AllTrue(LabelTag(), hn::Eq(any, hn::Zero(LabelTag())));
+  }
+  HWY_INLINE float total() const {
+    LabelVector sum = at[0];
+    for (int i = 1; i < kVectors; ++i) sum = hn::Add(sum, at[i]);
+    return hn::GetLane(hn::SumOfLanes(LabelTag(), sum));
+  }
+
+  template <typename F>
+  HWY_INLINE Labels map(const F& f) const {
+    Labels result;
+    for (int i = 0; i < kVectors; ++i) result.at[i] = f(at[i]);
+    return result;
+  }
+  template <typename F>
+  HWY_INLINE Labels combine(const Labels& other, const F& f) const {
+    Labels result;
+    for (int i = 0; i < kVectors; ++i) result.at[i] = f(at[i], other.at[i]);
+    return result;
+  }
+
+  LabelVector at[kVectors];
 };
-
-/// Calls f(n) with n as a constant: the number of blocks where a row of them fits the registers, else 0.
-template <typename F>
-void with_blocks(int blocks, const F& f) {
-  switch (blocks) {
-    case 1:
-      return f(std::integral_constant<int, 1>());
-    case 2:
-      return f(std::integral_constant<int, 2>());
-    case 3:
-      return f(std::integral_constant<int, 3>());
-    case 4:
-      return f(std::integral_constant<int, 4>());
-    default:
-      return f(std::integral_constant<int, 0>());
-  }
-}
 
 }  // namespace atrous::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "refine/lattice_filter.h"
 
-#include <hwy/cache_control.h>
-
 #include <algorithm>
+#include <bit>
+#include <cmath>
 
 #include "core/parallel.h"
 
@@ -16,97 +16,43 @@
 HWY_BEFORE_NAMESPACE();
 namespace atrous::HWY_NAMESPACE {
 
-/// change <- the sums of the changes of points, for the dirty vertices of [begin, end)
-template <typename T>
-void splat(const Permutohedral& lattice, const ChangingRows& points, const Flags& dirty, T* change,
-           std::int64_t begin, std::int64_t end) {
-  const std::int64_t pitch = points.change.pitch();
-  const std::uint16_t* from = points.change.halves();
-  with_blocks(points.change.blocks(), [&](auto n) {
-    Row<n> sum(points.change.blocks());
-    for (std::int64_t v = begin; v < end; ++v) {
-      if (!dirty[v]) continue;
-      sum.clear();
-      for (const Permutohedral::Share& s : lattice.splats(v)) {
-        const std::uint16_t* soon =
-            from + (&s)[Permutohedral::kReadAhead].index * pitch;  // far apart in memory
-        hwy::Prefetch(soon), hwy::Prefetch(soon + pitch - 1);
-        if (points.changed[s.index]) sum.add(from + s.index * pitch, s.weight);
-      }
-      sum.store_to(change + v * pitch);
-    }
-  });
+constexpr int kBlock = LabelRows::kBlock;
+
+/// change <- the sums of what the vertices [begin, end) were given of a block, slot after slot: a vertex's
+/// last one leaves the whole sum. Without branches, as vertices have one to a few slots.
+void gather(const Permutohedral& lattice, const std::uint16_t* given, const std::uint32_t* blocks, int block,
+            std::uint16_t* change, std::int64_t begin, std::int64_t end) {
+  std::int32_t vertex = -1;
+  Labels sum = Labels::all(0);
+  for (std::int64_t slot = lattice.first_slot(begin); slot < lattice.first_slot(end); ++slot) {
+    const float counts = (blocks[slot] >> block & 1U) != 0 ? 1 : 0,
+                same = lattice.slot_vertex(slot) == vertex ? 1 : 0;
+    vertex = lattice.slot_vertex(slot);
+    sum = (Labels::load(given + slot * kBlock) * counts).plus(same, sum);
+    sum.store(change + std::int64_t{vertex} * kBlock);
+  }
 }
 
-/// Along whole chains, in place: each change plus half of the one before and half of the one after; where
-/// `dirty` is not raised a change is 0 and its row not read.
-template <typename T>
-void blur(const std::int32_t* chain, const std::int32_t* end, T* change, int blocks, std::uint8_t* dirty) {
-  const std::int64_t pitch = std::int64_t{8} * blocks;
-  with_blocks(blocks, [&](auto n) {
-    const LabelVector half = hn::Set(LabelTag(), 0.5F);
-    Row<n> before(blocks), here(blocks);
-    for (const std::int32_t* at = chain; at < end;) {
-      std::int32_t v = *at;
-      bool was_before = false, is_here = dirty[v] != 0;
-      before.clear();
-      is_here ? here.load_from(change + v * pitch) : here.clear();
-      for (bool last = false; !last;) {
-        last = *at++ < 0;
-        const std::int32_t next = last ? v : *at < 0 ? ~*at : *at;
-        const bool is_after = !last && dirty[next] != 0;
-        const bool any = was_before || is_here || is_after;
-        T *row = change + v * pitch, *row_after = change + next * pitch;
-        for (int i = 0; any && i < here.vectors(); ++i) {
-          const LabelVector after = is_after ? load(row_after + i * kLanes) : hn::Zero(LabelTag());
-          store(hn::MulAdd(half, hn::Add(before.at[i], after), here.at[i]), row + i * kLanes);
-          before.at[i] = here.at[i], here.at[i] = after;
-        }
-        if (any) dirty[v] = 1;
-        was_before = is_here, is_here = is_after, v = next;
-      }
-    }
-  });
+/// to <- each vertex's value plus half of those of its neighbours, for [begin, end)
+void blur(const Permutohedral::Neighbours& neighbours, const std::uint16_t* from, std::uint16_t* to,
+          std::int64_t begin, std::int64_t end) {
+  const std::int32_t *before = neighbours.before.data(), *after = neighbours.after.data();
+  for (std::int64_t v = begin; v < end; ++v) {
+    const Labels sides = Labels::load(from + std::int64_t{before[v]} * kBlock) +
+                         Labels::load(from + std::int64_t{after[v]} * kBlock);
+    Labels::load(from + v * kBlock).plus(0.5F, sides).store(to + v * kBlock);
+  }
 }
 
-/// values += change at the dirty vertices of [begin, end)
-template <typename T>
-void absorb(const T* change, T* values, int blocks, float* moved, float* travel, Flags& dirty,
+/// values += change for the vertices [begin, end)
+void absorb(const std::uint16_t* change, std::uint16_t* values, float* largest, float* travels,
             std::int64_t begin, std::int64_t end) {
-  const std::int64_t pitch = std::int64_t{8} * blocks;
-  with_blocks(blocks, [&](auto n) {
-    Row<n> row(blocks);
-    for (std::int64_t v = begin; v < end; ++v) {
-      moved[v] = 0;
-      if (!dirty[v]) continue;
-      dirty.lower(v);
-      LabelVector most = hn::Zero(LabelTag());
-      row.load_from(values + v * pitch);
-      for (int i = 0; i < row.vectors(); ++i) {
-        const LabelVector step = load(change + v * pitch + i * kLanes);
-        row.at[i] = hn::Add(row.at[i], step);
-        most = hn::Max(most, hn::Abs(step));
-      }
-      row.store_to(values + v * pitch);
-      moved[v] = hn::GetLane(hn::MaxOfLanes(LabelTag(), most));
-      travel[v] += moved[v];
-    }
-  });
-}
-
-void splat_rows(const Permutohedral& lattice, const ChangingRows& points, const Flags& dirty,
-                LabelRows& change, std::int64_t begin, std::int64_t end) {
-  change.visit([&](auto* rows) { splat(lattice, points, dirty, rows, begin, end); });
-}
-void blur_rows(const std::int32_t* chain, const std::int32_t* end, LabelRows& change, std::uint8_t* dirty) {
-  change.visit([&](auto* rows) { blur(chain, end, rows, change.blocks(), dirty); });
-}
-void absorb_rows(const LabelRows& change, LabelRows& values, float* moved, float* travel, Flags& dirty,
-                 std::int64_t begin, std::int64_t end) {
-  if (values.half())
-    absorb(change.halves(), values.halves(), values.blocks(), moved, travel, dirty, begin, end);
-  else
-    absorb(change.singles(), values.singles(), values.blocks(), moved, travel, dirty, begin, end);
+  for (std::int64_t v = begin; v < end; ++v) {
+    const Labels step = Labels::load(change + v * kBlock), sum = Labels::load(values + v * kBlock) + step;
+    sum.store(values + v * kBlock);
+    largest[v] = std::max(sum.largest(), 0.0F);
+    travels[v] += step.magnitude().largest();
+  }
 }
 
 }  // namespace atrous::HWY_NAMESPACE
@@ -115,53 +61,75 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace atrous {
 
-HWY_EXPORT(splat_rows);
-HWY_EXPORT(blur_rows);
-HWY_EXPORT(absorb_rows);
+HWY_EXPORT(gather);
+HWY_EXPORT(blur);
+HWY_EXPORT(absorb);
 
 namespace {
 
-constexpr float kLargestHalf = 60'000;
+/// The power of 2 that vertices' values are kept times, so that half precision holds the largest: where the
+/// filtered values are at most 1 a vertex gathers at most `most`, and the blur along an axis at most doubles
+/// it.
+float storage_scale(float most, int corners) {
+  constexpr float kLargestHalf = 60'000;
+  return std::exp2(std::floor(std::log2(kLargestHalf / std::ldexp(most, corners))));
+}
+
+float largest_of(std::span<const float> values) {
+  return values.empty() ? 1 : *std::max_element(values.begin(), values.end());
+}
 
 }  // namespace
 
-LatticeFilter::LatticeFilter(Permutohedral lattice, std::span<const float> before,
+LatticeFilter::LatticeFilter(Permutohedral lattice, float most_ones, std::span<const float> before,
                              std::span<const float> after, float weight, int labels)
     : lattice_(std::move(lattice)),
-      values_(lattice_.vertices(), labels,
-              lattice_.scale(before, after, weight * lattice_.blur_gain()) < kLargestHalf),
-      change_(lattice_.vertices(), labels, values_.half()),
-      dirty_(lattice_.vertices(), true),
-      reach_(static_cast<std::size_t>(lattice_.cells()), weight * lattice_.blur_gain()),
-      moved_(static_cast<std::size_t>(lattice_.vertices()), 0),
-      travel_(static_cast<std::size_t>(lattice_.vertices()), 0) {
+      takes_(static_cast<std::size_t>(lattice_.cells() * Permutohedral::kCell)),
+      gains_(takes_.size()),
+      values_(lattice_.vertices(), labels),
+      given_(lattice_.slots(), labels),
+      change_(static_cast<std::size_t>((lattice_.vertices() + 1) * LabelRows::kBlock), 0),
+      blurred_(change_),
+      largest_(static_cast<std::size_t>(lattice_.vertices() * LabelRows::blocks_of(labels)), 0),
+      travels_(static_cast<std::size_t>(lattice_.vertices()), 0),
+      given_blocks_(static_cast<std::size_t>(lattice_.slots()), 0),
+      cell_blocks_(static_cast<std::size_t>(lattice_.cells()), 0) {
   values_.clear();
-  for (std::int64_t cell = 0; cell < lattice_.cells() && !after.empty(); ++cell) {
-    const auto points = after.subspan(static_cast<std::size_t>(cell * Permutohedral::kCell));
-    reach_[static_cast<std::size_t>(cell)] *= *std::max_element(
-        points.begin(), points.begin() + std::min<std::ptrdiff_t>(Permutohedral::kCell, std::ssize(points)));
-  }
+  given_.clear();
+  const float scale =
+      storage_scale(most_ones * largest_of(before), lattice_.corners()) / Permutohedral::kWhole;
+  const float take = weight * lattice_.blur_gain() / (scale * Permutohedral::kWhole * Permutohedral::kWhole);
+  parallel_blocks(std::ssize(takes_), [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      const bool real = i < static_cast<std::size_t>(lattice_.points());
+      takes_[i] = real ? take * (after.empty() ? 1 : after[i]) : 0;
+      gains_[i] = real ? scale * (before.empty() ? 1 : before[i]) / takes_[i] : 0;
+    }
+  });
 }
 
-void LatticeFilter::narrow(std::span<const int> kept) {
-  values_ = values_.narrowed(kept, 0);
-  change_ = LabelRows(lattice_.vertices(), static_cast<int>(kept.size()), values_.half());
+void LatticeFilter::follow() {
+  std::uint32_t blocks = 0;
+  for (const std::uint32_t of_cell : cell_blocks_) blocks |= of_cell;
+  for (; blocks != 0; blocks &= blocks - 1) follow(std::countr_zero(blocks));
 }
 
-void LatticeFilter::follow(const ChangingRows& points) {
+void LatticeFilter::follow(int block) {
   parallel_blocks(lattice_.vertices(), [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(splat_rows)(lattice_, points, dirty_, change_, begin, end);
+    HWY_DYNAMIC_DISPATCH(gather)
+    (lattice_, given_.block(block), given_blocks_.data(), block, change_.data(), begin, end);
   });
   for (int axis = 0; axis < lattice_.corners(); ++axis) {
-    const Permutohedral::Chains& chains = lattice_.chains(axis);
-    parallel_for(static_cast<std::int64_t>(chains.blocks.size()) - 1, [&](std::int64_t b) {
-      const std::int32_t* begin = chains.vertices.data() + chains.blocks[static_cast<std::size_t>(b)];
-      const std::int32_t* end = chains.vertices.data() + chains.blocks[static_cast<std::size_t>(b) + 1];
-      HWY_DYNAMIC_DISPATCH(blur_rows)(begin, end, change_, dirty_.data());
+    parallel_blocks(lattice_.vertices(), [&](std::int64_t begin, std::int64_t end) {
+      HWY_DYNAMIC_DISPATCH(blur)
+      (lattice_.neighbours(axis), change_.data(), blurred_.data(), begin, end);
     });
+    change_.swap(blurred_);
   }
   parallel_blocks(lattice_.vertices(), [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(absorb_rows)(change_, values_, moved_.data(), travel_.data(), dirty_, begin, end);
+    HWY_DYNAMIC_DISPATCH(absorb)
+    (change_.data(), values_.block(block), largest_.data() + block * lattice_.vertices(), travels_.data(),
+     begin, end);
   });
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,82 +10,48 @@
 
 namespace atrous {
 
-/// Flags that threads raise at the same time.
-class Flags {
- public:
-  Flags(std::int64_t count, bool raised) : values_(static_cast<std::size_t>(count), raised ? 1 : 0) {}
-  bool operator[](std::int64_t i) const { return values_[static_cast<std::size_t>(i)] != 0; }
-  void raise(std::int64_t i) {
-    std::atomic_ref<std::uint8_t> value(values_[static_cast<std::size_t>(i)]);
-    if (value.load(std::memory_order_relaxed) == 0) value.store(1, std::memory_order_relaxed);
-  }
-  void lower(std::int64_t i) { values_[static_cast<std::size_t>(i)] = 0; }
-  std::uint8_t* data() { return values_.data(); }
-
- private:
-  std::vector<std::uint8_t> values_;
-};
-
-/// Points with `labels` values each, which change a few at a time.
-struct ChangingRows {
-  ChangingRows(std::int64_t points, int labels)
-      : now(points, labels, true), change(points, labels, true), changed(points, true) {
-    now.clear();
-  }
-
-  LabelRows now;
-  LabelRows change;  ///< of the points that changed, what `now` has more than before
-  Flags changed;     ///< since the filters last saw them
-};
-
-/// A filter over a lattice that follows what it filters: it keeps the blurred values of the vertices, passes
-/// only changes through the lattice, and knows how far each vertex has moved. Runs on the caller's OpenMP
-/// team; the result does not depend on its size.
+/// A filter over a lattice that follows what it filters: it keeps the blurred values of the vertices and
+/// passes only changes through the lattice. Cells of points (Permutohedral::kCell) read values() and leave
+/// their changes, each its own, in given(); follow() takes these in. Runs on the caller's OpenMP team; the
+/// result does not depend on its size.
 class LatticeFilter {
  public:
-  /// Of values between 0 and 1, at first all 0. normalised as in crf_params.h, times `weight`.
-  LatticeFilter(Permutohedral lattice, std::span<const float> before, std::span<const float> after,
-                float weight, int labels);
+  /// Of values between 0 and 1, at first all 0. normalised as in crf_params.h (an empty span is all ones),
+  /// times `weight`. most_ones: the largest of the lattice's splat_ones().
+  LatticeFilter(Permutohedral lattice, float most_ones, std::span<const float> before,
+                std::span<const float> after, float weight, int labels);
 
   const Permutohedral& lattice() const { return lattice_; }
-  /// Blurred values of the vertices; the filter's value at a point is the sum of its slices of them.
+
+  /// The filter's value at a point is takes(cell)[i] times the sum over its shares of weight * values().
+  const float* takes(std::int64_t cell) const { return takes_.data() + cell * Permutohedral::kCell; }
   const LabelRows& values() const { return values_; }
+  /// The largest of a block's values at each vertex, or 0.
+  const float* largest(int block) const { return largest_.data() + block * lattice_.vertices(); }
 
-  /// How far the filter's value at a point can have moved, in any label, since values() were 0.
-  float travel(std::int64_t point) const {
-    float sum = 0;
-    for (int r = 0; r < lattice_.corners(); ++r) {
-      const Permutohedral::Share& s = lattice_.slices(point)[r];
-      sum += s.weight * travel_[static_cast<std::size_t>(s.index)];
-    }
-    return sum;
-  }
+  /// How far each vertex's values have moved, at most, since they were 0.
+  const float* travels() const { return travels_.data(); }
 
-  /// How far, at most, the value at any point of a cell (Permutohedral::kCell) moved with the last follow().
-  float stir(std::int64_t cell) const {
-    float most = 0;
-    for (std::int32_t v : lattice_.cell_vertices(cell))
-      most = std::max(most, moved_[static_cast<std::size_t>(v)]);
-    return most * reach_[static_cast<std::size_t>(cell)];
-  }
+  /// What a point whose value changes gives a vertex is its share's weight * takes(cell)[i] * gains(cell)[i]
+  /// times the change. A row a slot of the lattice, of which given_blocks() has a bit for each block that
+  /// counts; cell_blocks() those of any of the cell's slots.
+  const float* gains(std::int64_t cell) const { return gains_.data() + cell * Permutohedral::kCell; }
+  LabelRows& given() { return given_; }
+  std::uint32_t* given_blocks() { return given_blocks_.data(); }
+  std::uint32_t& cell_blocks(std::int64_t cell) { return cell_blocks_[static_cast<std::size_t>(cell)]; }
 
-  /// To be called for every point whose value changed, before follow().
-  void touch(std::int64_t point) {
-    for (int r = 0; r < lattice_.corners(); ++r) dirty_.raise(lattice_.slices(point)[r].index);
-  }
-  /// From now on only for the labels kept[0], kept[1], ... of those so far.
-  void narrow(std::span<const int> kept);
-
-  /// Takes in the changes of the touched points.
-  void follow(const ChangingRows& points);
+  /// Takes in what was given.
+  void follow();
 
  private:
+  void follow(int block);
+
   Permutohedral lattice_;
-  LabelRows values_, change_;
-  Flags dirty_;                ///< vertices that have a change
-  std::vector<float> reach_;   ///< a cell: the largest sum of a point's slice weights
-  std::vector<float> moved_;   ///< a vertex: its last change, of the label that changed most
-  std::vector<float> travel_;  ///< a vertex: the sum of moved_
+  LargeVector<float> takes_, gains_;  ///< of points
+  LabelRows values_, given_;
+  LargeVector<std::uint16_t> change_, blurred_;  ///< of vertices, of a block; and a 0 behind them
+  LargeVector<float> largest_, travels_;
+  std::vector<std::uint32_t> given_blocks_, cell_blocks_;
 };
 
 }  // namespace atrous

@@ -2,10 +2,13 @@
 #include "refine/mean_field.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 
+#include "core/half.h"
 #include "core/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -14,30 +17,54 @@
 // after foreach_target
 #include "refine/label_vector-inl.h"
 
+#ifndef ATROUS_REFINE_MEAN_FIELD_CELL
+#define ATROUS_REFINE_MEAN_FIELD_CELL
+namespace atrous {
+
+constexpr int kBlock = LabelRows::kBlock;
+constexpr std::int64_t kCell = Permutohedral::kCell;
+
+/// What a step reads and writes of all points.
+struct MeanFieldStep {
+  static constexpr int kBatch = 64;
+
+  std::span<LatticeFilter> filters;
+  const LabelRows& energy;
+  LabelRows& q;
+  const std::uint16_t* least;
+  std::uint32_t* live;
+  float* alarms;
+  const CrfParams& params;
+  std::int64_t points;
+  int labels;
+  float reach;  // what a move of scores is of one of K q, at most: its inverse
+  bool first, last;
+};
+
+/// What a thread works in.
+struct CellScratch {
+  CellScratch(std::int64_t vertices, int labels)
+      : values(static_cast<std::size_t>(vertices * LabelRows::blocks_of(labels) * kBlock)),
+        sums(values.size()),
+        travels(static_cast<std::size_t>(vertices)),
+        fresh(static_cast<std::size_t>(LabelRows::blocks_of(labels) * MeanFieldStep::kBatch * kBlock)) {}
+
+  LargeVector<float> values, sums;  ///< of the cell's vertices in all filters, as in LabelRows
+  LargeVector<float> travels;       ///< of the cell's vertices
+  LargeVector<float> fresh;         ///< scores, then probabilities of a batch of points, as in LabelRows
+};
+
+}  // namespace atrous
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace atrous::HWY_NAMESPACE {
 
-/// sum += the term's slice at a point
-template <int n, typename T>
-HWY_INLINE void add_slice(const Permutohedral& lattice, const T* values, std::int64_t pitch,
-                          std::int64_t point, Row<n>& sum) {
-  const Permutohedral::Share* slices = lattice.slices(point);
-  for (int r = 0; r < lattice.corners(); ++r) sum.add(values + slices[r].index * pitch, slices[r].weight);
-}
-
-template <int n>
-void apply_compatibility(const float* mu, int classes, Row<n>& message) {
-  HWY_ALIGN float given[kMostLabels], result[kMostLabels] = {};
-  message.store_to(given);
-  for (int a = 0; a < classes; ++a)
-    for (int b = 0; b < classes; ++b) result[a] -= mu[a * classes + b] * given[b];
-  message.load_from(result);
-}
-
-/// exp(x) for x <= 0 within 3e-7 relative, at least exp(-87): 2^i * 2^f, i the nearest whole number.
+/// exp(x) for x <= 0 within 3e-7 relative, at least 2^-64, which times a share is no denormal number: 2^i *
+/// 2^f, i the nearest whole number.
 HWY_INLINE LabelVector exp_below_0(LabelVector x) {
   const LabelTag tag;
-  const LabelVector power = hn::Max(hn::Mul(x, hn::Set(tag, 1.44269504F)), hn::Set(tag, -126.0F));
+  const LabelVector power = hn::Max(hn::Mul(x, hn::Set(tag, 1.44269504F)), hn::Set(tag, -64.0F));
   const LabelVector whole = hn::Round(power), f = hn::Sub(power, whole);
   LabelVector p = hn::Set(tag, 1.3333558e-3F);
   for (float c : {9.6181291e-3F, 5.5504109e-2F, 2.4022651e-1F, 6.9314718e-1F, 1.0F})
@@ -46,141 +73,417 @@ HWY_INLINE LabelVector exp_below_0(LabelVector x) {
   return hn::BitCast(tag, hn::Add(hn::BitCast(hn::RebindToSigned<LabelTag>(), p), exponent));
 }
 
-/// row <- softmax(row - energy); the result is the probability of all labels but the best.
-template <int n>
-HWY_INLINE float softmax(const std::uint16_t* energy, Row<n>& row) {
-  const LabelTag tag;
-  LabelVector most = hn::Set(tag, std::numeric_limits<float>::lowest()), sum = hn::Zero(tag);
-  for (int i = 0; i < row.vectors(); ++i) {
-    row.at[i] = hn::Sub(row.at[i], load(energy + i * kLanes));
-    most = hn::Max(most, row.at[i]);
+/// A step at the points of a cell: messages, softmax, and what the filters are given.
+class CellStep {
+ public:
+  CellStep(const MeanFieldStep& step, std::int64_t cell, CellScratch& scratch)
+      : step_(step),
+        cell_(cell),
+        scratch_(scratch),
+        blocks_(LabelRows::blocks_of(step.labels)),
+        every_(blocks_ == LabelRows::kMostBlocks ? ~0U : (1U << blocks_) - 1),
+        potts_(step.params.compatibility.empty()) {
+    for (LatticeFilter& filter : step.filters) {
+      const Permutohedral& lattice = filter.lattice();
+      terms_.push_back(
+          {&filter, rows_, lattice.shares(cell), lattice.corners(), filter.takes(cell), filter.gains(cell)});
+      rows_ += static_cast<std::int64_t>(lattice.cell_vertices(cell).size());
+      corners_ += lattice.corners();
+    }
+    float* travels = scratch.travels.data();
+    for (const Term& term : terms_)
+      for (const std::int32_t v : term.filter->lattice().cell_vertices(cell))
+        *travels++ = term.filter->travels()[v];
+    weights_.resize(static_cast<std::size_t>(corners_ * kBatch));
+    places_.resize(weights_.size());
+    for (int b = 1; b < blocks_; ++b)
+      for (const Term& term : terms_) reach_.push_back(largest(term, b) * Permutohedral::kWhole);
   }
-  most = hn::MaxOfLanes(tag, most);
-  for (int i = 0; i < row.vectors(); ++i) {
-    row.at[i] = exp_below_0(hn::Sub(row.at[i], most));
-    sum = hn::Add(sum, row.at[i]);
-  }
-  sum = hn::SumOfLanes(tag, sum);  // the best label's share in it is 1
-  const LabelVector share = hn::Div(hn::Set(tag, 1), sum);
-  for (int i = 0; i < row.vectors(); ++i) row.at[i] = hn::Mul(row.at[i], share);
-  return (hn::GetLane(sum) - 1) * hn::GetLane(share);
-}
 
-/// Takes over a point's new values where they differ by more than `stop`, and says whether they do.
-template <int n>
-HWY_INLINE bool replace(const Row<n>& fresh, float stop, std::uint16_t* now, std::uint16_t* change) {
-  const LabelTag tag;
-  LabelVector most = hn::Zero(tag);
-  for (int i = 0; i < fresh.vectors(); ++i)
-    most = hn::Max(most, hn::Abs(hn::Sub(fresh.at[i], load(now + i * kLanes))));
-  if (hn::GetLane(hn::MaxOfLanes(tag, most)) <= stop) return false;
-  for (int i = 0; i < fresh.vectors(); ++i) {
-    const LabelVector old = load(now + i * kLanes);
-    store(fresh.at[i], now + i * kLanes);
-    store(hn::Sub(load(now + i * kLanes), old), change + i * kLanes);
+  void run() {
+    const std::int64_t first = cell_ * kCell, count = std::min(kCell, step_.points - first);
+    for (std::int64_t begin = 0; begin < count; begin += kBatch)
+      step(first + begin, static_cast<int>(std::min<std::int64_t>(kBatch, count - begin)));
+    if (!step_.last) hand_over();
   }
-  return true;
-}
 
-/// M at a point
-template <int n>
-HWY_INLINE void gather(std::span<const LatticeFilter> filters, std::int64_t pitch, std::int64_t point,
-                       Row<n>& message) {
-  message.clear();
-  for (const LatticeFilter& filter : filters) {
-    if (filter.values().half())
-      add_slice(filter.lattice(), filter.values().halves(), pitch, point, message);
-    else
-      add_slice(filter.lattice(), filter.values().singles(), pitch, point, message);
+ private:
+  /// Points that go through each part of a step together: what a part decides, of many points, is known
+  /// before the next branches on it.
+  static constexpr int kBatch = MeanFieldStep::kBatch;
+  using PointTag = hn::CappedTag<float, 16>;
+  static constexpr int kPointLanes = static_cast<int>(hn::MaxLanes(PointTag()));
+
+  struct Term {
+    LatticeFilter* filter;
+    std::int64_t row;  // in the scratch, of its first vertex
+    Permutohedral::Shares shares;
+    int corners;
+    const float *takes, *gains;
+  };
+
+  float* values(int block) { return scratch_.values.data() + block * rows_ * kBlock; }
+  float* sums(int block) { return scratch_.sums.data() + block * rows_ * kBlock; }
+
+  float largest(const Term& term, int block) const {
+    float most = 0;
+    if (step_.first || !potts_) return most;
+    for (const std::int32_t v : term.filter->lattice().cell_vertices(cell_))
+      most = std::max(most, term.filter->largest(block)[v]);
+    return most;
   }
-}
 
-/// Points [begin, end) of a step, which are of one cell.
-void update_points(std::span<LatticeFilter> filters, const LabelRows& energy, const CrfParams& params,
-                   int classes, float reach, std::int64_t begin, std::int64_t end, float clock,
-                   ChangingRows& q, Alarm* alarms) {
-  const float stop = filters.empty() ? 0 : params.stop;  // at first there is nothing to keep
-  constexpr int kBatch = 16;  // the messages of one point do not wait for the softmax of another
-  const std::int64_t pitch = energy.pitch();
-  with_blocks(energy.blocks(), [&](auto n) {
-    HWY_ALIGN float messages[kBatch * kMostLabels];
-    std::int64_t points[kBatch];
-    float travelled[kBatch];
-    Row<n> row(energy.blocks());
-    for (std::int64_t point = begin; point < end;) {
-      int count = 0;
-      for (; point < end && count < kBatch; ++point) {
-        q.changed.lower(point);
-        Alarm& alarm = alarms[point];
-        if (clock < alarm.clock) continue;
-        float travel = 0;
-        for (const LatticeFilter& filter : filters) travel += filter.travel(point);
-        points[count] = point, travelled[count] = travel;
-        if (travel >= alarm.travel) ++count;
-        alarm.clock = clock + alarm.travel - travel;
-      }
-      for (int i = 0; i < count; ++i) {
-        gather(filters, pitch, points[i], row);
-        if (!params.compatibility.empty()) apply_compatibility(params.compatibility.data(), classes, row);
-        row.store_to(messages + i * pitch);
-      }
-      for (int i = 0; i < count; ++i) {
-        const std::int64_t at = points[i];
-        row.load_from(messages + i * pitch);
-        const float rest = softmax(energy.halves() + at * pitch, row);
-        // messages that move by up to t multiply `rest` by up to exp(2 t); ln(1 + x) >= 2 x / (2 + x)
-        const float x = params.stop / std::max(rest, 1e-9F);
-        const float patience = reach * x / (2 + x);
-        alarms[at] = {travelled[i] + patience, clock + patience};
-        if (!replace(row, stop, q.now.halves() + at * pitch, q.change.halves() + at * pitch)) continue;
-        q.changed.raise(at);
-        for (LatticeFilter& filter : filters) filter.touch(at);
+  /// The weights of kBatch points' shares, times `takes`, where in the scratch their vertices are, and how
+  /// far the points' messages can have moved since they were 0.
+  void decode(std::int64_t begin, float* travels) {
+    const PointTag tag;
+    const hn::RebindToSigned<PointTag> whole;
+    const hn::Rebind<std::uint16_t, PointTag> narrow;
+    std::size_t to = 0;
+    for (const Term& term : terms_)
+      for (int r = 0; r < term.corners; ++r)
+        for (int l = 0; l < kBatch; l += kPointLanes, to += kPointLanes) {
+          const std::int64_t at = begin + l, share = r * kCell + at;
+          const auto weight =
+              hn::ConvertTo(tag, hn::PromoteTo(whole, hn::LoadU(narrow, term.shares.weights + share)));
+          const auto taken = hn::Mul(weight, hn::LoadU(tag, term.takes + at));
+          hn::StoreU(taken, tag, weights_.data() + to);
+          const auto vertex = hn::PromoteTo(whole, hn::LoadU(narrow, term.shares.vertices + share));
+          const auto row = hn::Add(vertex, hn::Set(whole, static_cast<std::int32_t>(term.row)));
+          hn::StoreU(hn::ShiftLeft<3>(row), whole, places_.data() + to);
+          const auto travel = hn::GatherIndex(tag, scratch_.travels.data(), row);
+          hn::StoreU(hn::MulAdd(taken, travel, hn::LoadU(tag, travels + l)), tag, travels + l);
+        }
+  }
+
+  /// Fetches the values of the cell's vertices.
+  void load_block(int block) {
+    if ((loaded_ >> block & 1U) != 0) return;
+    loaded_ |= 1U << block;
+    float* to = values(block);
+    for (const Term& term : terms_) {
+      const std::uint16_t* from = term.filter->values().block(block);
+      for (const std::int32_t v : term.filter->lattice().cell_vertices(cell_)) {
+        Labels::load(from + std::int64_t{v} * kBlock).store(to);
+        to += kBlock;
       }
     }
-  });
+  }
+
+  /// Which blocks but the first a batch's points need, whose best scores in the first are given: those whose
+  /// best label is above exp(best) * prune / kBlock.
+  void find_needed(std::int64_t begin, const float* best, std::uint32_t* needed) const {
+    const PointTag tag;
+    const hn::Rebind<hwy::float16_t, PointTag> half;
+    const float prune = step_.params.prune;
+    const auto margin =
+        hn::Set(tag, prune > 0 ? std::log(prune / kBlock) : -std::numeric_limits<float>::max());
+    const float* reach = reach_.data();
+    for (int b = 1; b < blocks_; ++b, reach += terms_.size())
+      for (int l = 0; l < kBatch; l += kPointLanes) {
+        const std::int64_t at = begin + l;
+        const auto* least = reinterpret_cast<const hwy::float16_t*>(step_.least) +
+                            (b * ((step_.points + kCell - 1) / kCell) + cell_) * kCell + at;
+        auto score = hn::Neg(hn::PromoteTo(tag, hn::LoadU(half, least)));
+        for (std::size_t m = 0; m < terms_.size(); ++m)
+          score = hn::MulAdd(hn::Set(tag, reach[m]), hn::LoadU(tag, terms_[m].takes + at), score);
+        const auto above = hn::Gt(score, hn::Add(hn::LoadU(tag, best + l), margin));
+        if (hn::AllFalse(tag, above)) continue;
+        HWY_ALIGN float flags[kPointLanes];
+        hn::Store(hn::IfThenElseZero(above, hn::Set(tag, 1)), tag, flags);
+        for (int i = 0; i < kPointLanes; ++i) needed[l + i] |= flags[i] != 0 ? 1U << b : 0;
+      }
+  }
+
+  /// Points of a batch that the same blocks are computed of.
+  struct Group {
+    void list_blocks(std::uint32_t bits) {
+      for (; bits != 0; bits &= bits - 1) blocks[count++] = std::countr_zero(bits);
+    }
+    int count = 0, blocks[LabelRows::kMostBlocks];
+    int size = 0, members[kBatch];
+  };
+
+  /// A step of `count` points from `begin` on.
+  void step(std::int64_t begin, int count) {
+    HWY_ALIGN float travels[kBatch] = {}, best[kBatch] = {};
+    decode(begin - cell_ * kCell, travels);
+    int active[kBatch], size = 0;
+    for (int i = 0; i < count; ++i) {
+      active[size] = i;
+      size += step_.first || travels[i] >= step_.alarms[begin + i] ? 1 : 0;
+    }
+    if (size == 0) return;
+    std::uint32_t needed[kBatch];
+    std::fill_n(needed, kBatch, potts_ ? 1U : every_);
+    if (potts_) {
+      const int first = 0;
+      for (int k = 0; k < size; ++k) best[active[k]] = score<1>(&first, 0, begin, active[k]);
+      find_needed(begin - cell_ * kCell, best, needed);
+    }
+    Group narrow, wide;
+    std::uint32_t of_wide = 0;
+    for (int k = 0; k < size; ++k) {
+      std::uint32_t& live = step_.live[begin + active[k]];
+      const std::uint32_t computed = needed[active[k]] | live;
+      live = needed[active[k]];
+      narrow.members[narrow.size] = wide.members[wide.size] = active[k];
+      narrow.size += computed == 1 ? 1 : 0, wide.size += computed == 1 ? 0 : 1;
+      of_wide |= computed == 1 ? 0 : computed;
+    }
+    narrow.list_blocks(1);
+    wide.list_blocks(of_wide);
+    for (const Group* group : {&narrow, &wide}) compute(*group, begin, travels);
+  }
+
+  /// q of a group <- the softmax of its scores, of which for Potts those of the first block are known.
+  void compute(const Group& group, std::int64_t begin, const float* travels) {
+    each_few(group.count, potts_ ? 1 : 0, [&](auto n, int j) {
+      for (int k = 0; k < group.size; ++k) score<n>(group.blocks + j, j, begin, group.members[k]);
+    });
+    for (int k = 0; k < group.size && !potts_; ++k) apply_compatibility(begin, group.members[k]);
+    int one[kBatch], ones = 0;  // points of which the first block alone changes
+    int all[kBatch], alls = 0;  // and those of which others do
+    with_count(group.count, [&](auto n) {
+      for (int k = 0; k < group.size; ++k) {
+        const int i = group.members[k];
+        const std::uint32_t moved = settle<n>(group, begin, i, travels[i]);
+        one[ones] = all[alls] = i;
+        ones += moved == 1 ? 1 : 0, alls += moved > 1 ? 1 : 0;
+      }
+    });
+    if (ones > 0) open_sums<1>(group.blocks);
+    for (int k = 0; k < ones; ++k) take_over<1>(group.blocks, 0, begin, one[k]);
+    each_few(alls > 0 ? group.count : 0, 0, [&](auto n, int j) {
+      open_sums<n>(group.blocks + j);
+      for (int k = 0; k < alls; ++k) take_over<n>(group.blocks + j, j, begin, all[k]);
+    });
+  }
+
+  /// f(n) with n as a constant: the number of blocks where those of a point fit the registers, else 0.
+  template <typename F>
+  static void with_count(int count, const F& f) {
+    switch (count) {
+      case 1:
+        return f(std::integral_constant<int, 1>());
+      case 2:
+        return f(std::integral_constant<int, 2>());
+      case 3:
+        return f(std::integral_constant<int, 3>());
+      case 4:
+        return f(std::integral_constant<int, 4>());
+      default:
+        return f(std::integral_constant<int, 0>());
+    }
+  }
+  /// f(n, j) for n of the blocks from the j-th on, with n as a constant from 1 to 4.
+  template <typename F>
+  static void each_few(int count, int j, const F& f) {
+    for (; j < count; j += 4)
+      with_count(std::min(count - j, 4), [&](auto n) {
+        if constexpr (n > 0) f(n, j);
+      });
+  }
+
+  float* fresh(int j, int i) { return scratch_.fresh.data() + (j * kBatch + i) * kBlock; }
+  std::uint16_t* row(int block, std::int64_t point) { return step_.q.block(block) + point * kBlock; }
+
+  /// fresh, from the j-th on <- M - energy of n blocks, for Potts; else K q. Returns the first's largest.
+  template <int n>
+  HWY_INLINE float score(const int* blocks, int j, std::int64_t begin, int i) {
+    Labels sum[n];
+    const float* from[n];
+    for (int b = 0; b < n; ++b) sum[b] = Labels::all(0), from[b] = values(blocks[b]);
+    if (!step_.first) {
+      for (int b = 0; b < n; ++b) load_block(blocks[b]);
+      const float* weights = weights_.data();
+      const std::int32_t* places = places_.data();
+      for (int at = i; at < corners_ * kBatch; at += kBatch)
+        for (int b = 0; b < n; ++b) sum[b] = sum[b].plus(weights[at], Labels::load(from[b] + places[at]));
+    }
+    for (int b = 0; b < n; ++b) {
+      if (potts_) sum[b] = sum[b] - Labels::load(step_.energy.block(blocks[b]) + (begin + i) * kBlock);
+      sum[b].store(fresh(j + b, i));
+    }
+    return sum[0].largest();
+  }
+
+  /// fresh, of all blocks <- -mu * fresh - energy
+  void apply_compatibility(std::int64_t begin, int i) {
+    HWY_ALIGN float given[kMostLabels], result[kMostLabels] = {};
+    for (int b = 0; b < blocks_; ++b) Labels::load(fresh(b, i)).store(given + b * kBlock);
+    for (int a = 0; a < step_.labels; ++a)
+      for (int b = 0; b < step_.labels; ++b)
+        result[a] -= step_.params.compatibility[static_cast<std::size_t>(a * step_.labels + b)] * given[b];
+    for (int b = 0; b < blocks_; ++b)
+      (Labels::load(result + b * kBlock) - Labels::load(step_.energy.block(b) + (begin + i) * kBlock))
+          .store(fresh(b, i));
+  }
+
+  /// fresh <- its softmax. A bit for each of the group's blocks in which a probability moves by more than
+  /// `stop`. The point, whose messages have travelled so far, is not active again before they could move one
+  /// by that much.
+  template <int n>
+  HWY_INLINE std::uint32_t settle(const Group& group, std::int64_t begin, int i, float travel) {
+    const int count = n > 0 ? n : group.count;
+    auto larger = [](auto a, auto b) { return hn::Max(a, b); };
+    Labels at[n > 0 ? n : LabelRows::kMostBlocks];
+    for (int j = 0; j < count; ++j) at[j] = Labels::load(fresh(j, i));
+    Labels most = at[0], sum = Labels::all(0);
+    for (int j = 1; j < count; ++j) most = most.combine(at[j], larger);
+    const Labels origin = Labels::all(most.largest());
+    for (int j = 0; j < count; ++j) {
+      at[j] = (at[j] - origin).map(exp_below_0);
+      sum = sum + at[j];
+    }
+    const float total = sum.total(), share = 1 / total;
+    std::uint32_t moved = 0;
+    const float stop = step_.first ? -1 : step_.params.stop;
+    for (int j = 0; j < count; ++j) {
+      at[j] = (at[j] * share).rounded();
+      at[j].store(fresh(j, i));
+      const Labels move = at[j] - Labels::load(row(group.blocks[j], begin + i));
+      moved |= move.magnitude().any_above(stop) ? 1U << j : 0;
+    }
+    // messages that move by up to t multiply the probability of all labels but the best by up to exp(2 t),
+    // and ln(1 + x) >= 2 x / (2 + x); what is left out for being improbable must stay so, too
+    const float rest = (total - 1) * share, x = step_.params.stop / std::max(rest, 1e-9F);
+    step_.alarms[begin + i] = travel + step_.reach * std::min(x / (2 + x), 0.5F);
+    return moved;
+  }
+
+  /// Sums of what vertices are given, at first 0.
+  template <int n>
+  void open_sums(const int* blocks) {
+    if (step_.last) return;
+    for (int b = 0; b < n; ++b) {
+      if ((given_ >> blocks[b] & 1U) != 0) continue;
+      std::fill_n(sums(blocks[b]), rows_ * kBlock, 0.0F);
+      given_ |= 1U << blocks[b];
+    }
+  }
+
+  /// q of n blocks <- fresh, from the j-th on; what it changes by is added to the sums of the point's
+  /// vertices.
+  template <int n>
+  HWY_INLINE void take_over(const int* blocks, int j, std::int64_t begin, int i) {
+    Labels change[n];
+    float* all[n];
+    for (int b = 0; b < n; ++b) {
+      std::uint16_t* q = row(blocks[b], begin + i);
+      const Labels now = Labels::load(fresh(j + b, i));
+      change[b] = now - Labels::load(q);
+      now.store(q);
+      all[b] = sums(blocks[b]);
+    }
+    if (step_.last) return;
+    const float* weights = weights_.data();
+    const std::int32_t* places = places_.data();
+    int at = i;
+    for (const Term& term : terms_) {
+      const float gain = term.gains[begin - cell_ * kCell + i];
+      for (int r = 0; r < term.corners; ++r, at += kBatch) {
+        const float weight = weights[at] * gain;
+        for (int b = 0; b < n; ++b) {
+          float* sum = all[b] + places[at];
+          Labels::load(sum).plus(weight, change[b]).store(sum);
+        }
+      }
+    }
+  }
+
+  /// Leaves the sums in the filters' slots.
+  void hand_over() {
+    for (const Term& term : terms_) {
+      term.filter->cell_blocks(cell_) = given_;
+      std::uint32_t* blocks = term.filter->given_blocks();
+      const std::span<const std::int32_t> slots = term.filter->lattice().cell_slots(cell_);
+      for (const std::int32_t slot : slots) blocks[slot] = 0;
+      for (std::uint32_t rest = given_; rest != 0; rest &= rest - 1) {
+        const int block = std::countr_zero(rest);
+        std::uint16_t* given = term.filter->given().block(block);
+        const float* from = sums(block) + term.row * kBlock;
+        for (const std::int32_t slot : slots) {
+          const Labels sum = Labels::load(from);
+          from += kBlock;
+          if (sum.is_zero()) continue;
+          sum.store(given + std::int64_t{slot} * kBlock);
+          blocks[slot] |= 1U << block;
+        }
+      }
+    }
+  }
+
+  const MeanFieldStep& step_;
+  const std::int64_t cell_;
+  CellScratch& scratch_;
+  const int blocks_;
+  const std::uint32_t every_;
+  const bool potts_;
+  std::vector<Term> terms_;
+  std::int64_t rows_ = 0;
+  int corners_ = 0;
+  std::vector<float> weights_;        // of a batch: corners of all terms x kBatch
+  std::vector<std::int32_t> places_;  // likewise, in a block of the scratch
+  std::vector<float> reach_;          // of the blocks but the first: a message's bound by takes, a term
+  std::uint32_t loaded_ = 0, given_ = 0;
+  std::uint32_t needed_[kBatch],
+      gone_[kBatch];  // of the batch's points, bits of blocks: with probabilities from now on, and no more
+};
+
+void step_cell(const MeanFieldStep& step, std::int64_t cell, CellScratch& scratch) {
+  CellStep(step, cell, scratch).run();
 }
 
-/// rows <- energies of points [begin, end)
-void to_rows(const ScoreMap& unary, const std::int32_t* order, std::int64_t begin, std::int64_t end,
-             LabelRows& rows) {
-  const int pitch = rows.pitch(), classes = unary.classes;
-  HWY_ALIGN float row[kMostLabels];
-  std::fill_n(row, pitch, std::numeric_limits<float>::infinity());
+/// Points [begin, end): energies in the order of `labels`, less the smallest, and behind them infinity; and
+/// the smallest of every block.
+void set_energies(const ScoreMap& unary, const std::int32_t* order, std::span<const std::int32_t> labels,
+                  std::int64_t begin, std::int64_t end, std::int64_t pitch, LabelRows& energy,
+                  std::uint16_t* least) {
+  const int blocks = LabelRows::blocks_of(unary.classes);
+  HWY_ALIGN float padding[kBlock];
+  for (int k = 0; k < kBlock; ++k)
+    padding[k] = (blocks - 1) * kBlock + k < unary.classes ? 0 : std::numeric_limits<float>::infinity();
+  const Labels pad = Labels::load(padding);
+  auto smaller = [](auto a, auto b) { return hn::Min(a, b); };
+  Labels row[LabelRows::kMostBlocks];
   for (std::int64_t i = begin; i < end; ++i) {
     const float* from = unary.pixel(static_cast<std::size_t>(order[i]));
-    const float least = *std::min_element(from, from + classes);
-    for (int c = 0; c < classes; ++c) row[c] = std::min(from[c] - least, 60'000.0F);
-    for (int c = 0; c < pitch; c += kLanes) store(load(row + c), rows.halves() + i * pitch + c);
+    Labels smallest = Labels::all(std::numeric_limits<float>::max());
+    for (int b = 0; b < blocks; ++b) {
+      row[b] = Labels::gather(from, labels.data() + b * kBlock);
+      smallest = smallest.combine(row[b], smaller);
+    }
+    const Labels origin = Labels::all(smallest.smallest());
+    for (int b = 0; b < blocks; ++b) {
+      row[b] = (row[b] - origin).combine(Labels::all(60'000), smaller);
+      if (b == blocks - 1) row[b] = row[b] + pad;
+      row[b].store(energy.block(b) + i * kBlock);
+      if (b > 0) least[b * pitch + i] = float_to_half(row[b].smallest());
+    }
   }
 }
 
-/// map <- each row divided by its sum
-void from_rows(const LabelRows& rows, std::span<const int> labels, const std::int32_t* order,
-               std::int64_t begin, std::int64_t end, ScoreMap& map) {
-  const int pitch = rows.pitch();
+/// Points [begin, end) of the map <- their probabilities, divided by their sum; `places`: where each label is
+/// in the rows.
+void write_points(const LabelRows& q, std::span<const std::int32_t> places, const std::int32_t* order,
+                  std::int64_t begin, std::int64_t end, ScoreMap& map) {
+  const int blocks = LabelRows::blocks_of(map.classes);
   HWY_ALIGN float row[kMostLabels];
   for (std::int64_t i = begin; i < end; ++i) {
-    LabelVector sum = hn::Zero(LabelTag());
-    for (int c = 0; c < pitch; c += kLanes) sum = hn::Add(sum, load(rows.halves() + i * pitch + c));
-    const LabelVector share = hn::Div(hn::Set(LabelTag(), 1), hn::SumOfLanes(LabelTag(), sum));
-    for (int c = 0; c < pitch; c += kLanes)
-      store(hn::Mul(share, load(rows.halves() + i * pitch + c)), row + c);
+    Labels sum = Labels::all(0);
+    for (int b = 0; b < blocks; ++b) {
+      const Labels values = Labels::load(q.block(b) + i * kBlock);
+      values.store(row + b * kBlock);
+      sum = sum + values;
+    }
+    const float share = 1 / sum.total();
     float* pixel = map.pixel(static_cast<std::size_t>(order[i]));
-    for (std::size_t k = 0; k < labels.size(); ++k) pixel[labels[k]] = row[k];
+    int l = 0;
+    for (; l + kBlock <= map.classes; l += kBlock)
+      (Labels::gather(row, places.data() + l) * share).store(pixel + l);
+    for (; l < map.classes; ++l) pixel[l] = row[places[static_cast<std::size_t>(l)]] * share;
   }
-}
-
-/// largest <- of every label, over the rows [begin, end)
-void find_largest(const LabelRows& rows, std::int64_t begin, std::int64_t end, float* largest) {
-  const std::int64_t pitch = rows.pitch();
-  with_blocks(rows.blocks(), [&](auto n) {
-    Row<n> most(rows.blocks());
-    most.clear();
-    for (std::int64_t i = begin; i < end; ++i)
-      for (int c = 0; c < most.vectors(); ++c)
-        most.at[c] = hn::Max(most.at[c], load(rows.halves() + i * pitch + c * kLanes));
-    most.store_to(largest);
-  });
 }
 
 }  // namespace atrous::HWY_NAMESPACE
@@ -189,83 +492,96 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace atrous {
 
-HWY_EXPORT(update_points);
-HWY_EXPORT(to_rows);
-HWY_EXPORT(from_rows);
-HWY_EXPORT(find_largest);
+HWY_EXPORT(step_cell);
+HWY_EXPORT(set_energies);
+HWY_EXPORT(write_points);
 
-LabelRows energy_rows(const ScoreMap& unary, std::span<const std::int32_t> order) {
-  const auto points = static_cast<std::int64_t>(order.size());
-  LabelRows rows(points, unary.classes, true);
-  parallel_blocks(points, [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(to_rows)(unary, order.data(), begin, end, rows);
+namespace {
+
+/// The labels, those with the most probability on a few thousand pixels first.
+std::vector<std::int32_t> by_probability(const ScoreMap& unary) {
+  constexpr std::size_t kSamples = 4096;
+  std::vector<float> sums(static_cast<std::size_t>(unary.classes));
+  for (std::size_t i = 0; i < unary.pixels(); i += unary.pixels() / kSamples + 1) {
+    const float* energy = unary.pixel(i);
+    const float least = *std::min_element(energy, energy + unary.classes);
+    for (std::size_t l = 0; l < sums.size(); ++l) sums[l] += std::exp(least - energy[l]);
+  }
+  std::vector<std::int32_t> labels(sums.size());
+  std::iota(labels.begin(), labels.end(), 0);
+  std::stable_sort(labels.begin(), labels.end(), [&](int a, int b) {
+    return sums[static_cast<std::size_t>(a)] > sums[static_cast<std::size_t>(b)];
   });
-  return rows;
+  return labels;
 }
 
-MeanField::MeanField(LabelRows energy, std::int64_t points, int classes, const CrfParams& params)
-    : energy_(std::move(energy)),
-      points_(points),
-      classes_(classes),
-      params_(params),
-      q_(points, classes),
-      alarms_(static_cast<std::size_t>(points)),
-      clocks_(static_cast<std::size_t>((points + Permutohedral::kCell - 1) / Permutohedral::kCell)) {
-  labels_.resize(static_cast<std::size_t>(classes));
-  std::iota(labels_.begin(), labels_.end(), 0);
-  recompute({});
-}
-
-void MeanField::filter(std::span<LatticeFilter> filters) {
-  for (LatticeFilter& filter : filters) filter.follow(q_);
-}
-
-void MeanField::update(std::span<LatticeFilter> filters) {
-  recompute(filters);
-  if (params_.compatibility.empty() && ++steps_ <= kNarrowingSteps && q_.now.blocks() > 1) narrow(filters);
-}
-
-void MeanField::recompute(std::span<LatticeFilter> filters) {
-  float largest = 1;  // that a message's move can be multiplied by
-  for (int a = 0; a < classes_ && !params_.compatibility.empty(); ++a) {
+/// What a move of the messages K q is multiplied by, at most.
+float largest_compatibility(std::span<const float> mu, int labels) {
+  float largest = 1;
+  for (; !mu.empty(); mu = mu.subspan(static_cast<std::size_t>(labels))) {
     float sum = 0;
-    for (int b = 0; b < classes_; ++b)
-      sum += std::abs(params_.compatibility[static_cast<std::size_t>(a * classes_ + b)]);
+    for (const float m : mu.first(static_cast<std::size_t>(labels))) sum += std::abs(m);
     largest = std::max(largest, sum);
   }
-  parallel_for(static_cast<std::int64_t>(clocks_.size()), [&](std::int64_t cell) {
-    float& clock = clocks_[static_cast<std::size_t>(cell)];
-    for (const LatticeFilter& filter : filters) clock += filter.stir(cell);
-    const std::int64_t begin = cell * Permutohedral::kCell;
-    HWY_DYNAMIC_DISPATCH(update_points)
-    (filters, energy_, params_, classes_, 1 / largest, begin, std::min(points_, begin + Permutohedral::kCell),
-     clock, q_, alarms_.data());
-  });
+  return largest;
 }
 
-void MeanField::narrow(std::span<LatticeFilter> filters) {
-  const auto pitch = static_cast<std::size_t>(q_.now.pitch());
-  std::vector<float> largest(pitch);
-  HWY_DYNAMIC_DISPATCH(find_largest)(q_.now, 0, points_, largest.data());
-  std::vector<int> kept, labels;
+}  // namespace
+
+MeanField::MeanField(const ScoreMap& unary, std::vector<std::int32_t> order,
+                     std::vector<LatticeFilter> filters, const CrfParams& params)
+    : order_(std::move(order)),
+      filters_(std::move(filters)),
+      params_(params),
+      labels_(by_probability(unary)),
+      energy_(std::ssize(order_), unary.classes),
+      q_(std::ssize(order_), unary.classes),
+      live_(order_.size(), 1),
+      alarms_(order_.size()) {
+  q_.clear();
+  if (!params.compatibility.empty()) std::iota(labels_.begin(), labels_.end(), 0);
+  std::vector<std::int32_t> gathered = labels_;  // whole blocks
+  gathered.resize(static_cast<std::size_t>(LabelRows::blocks_of(unary.classes) * kBlock), labels_.front());
+  const std::int64_t cells = filters_.front().lattice().cells();
+  least_.resize(static_cast<std::size_t>(LabelRows::blocks_of(unary.classes) * cells * kCell));
+  parallel_blocks(std::ssize(order_), [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(set_energies)
+    (unary, order_.data(), gathered, begin, end, cells * kCell, energy_, least_.data());
+  });
+  for (std::int64_t cell = 0; cell < cells; ++cell) {
+    std::int64_t vertices = 0;
+    for (const LatticeFilter& filter : filters_) vertices += std::ssize(filter.lattice().cell_vertices(cell));
+    most_vertices_ = std::max(most_vertices_, vertices);
+  }
+}
+
+void MeanField::filter() {
+  for (LatticeFilter& filter : filters_) filter.follow();
+}
+
+void MeanField::update(bool last) {
+  const int labels = static_cast<int>(labels_.size());
+  const MeanFieldStep step{filters_,     energy_,
+                           q_,           least_.data(),
+                           live_.data(), alarms_.data(),
+                           params_,      std::ssize(order_),
+                           labels,       1 / largest_compatibility(params_.compatibility, labels),
+                           first_,       last};
+  const std::int64_t cells = filters_.front().lattice().cells();
+  parallel_for(cells, [&](std::int64_t cell) {
+    CellScratch scratch(most_vertices_, labels);
+    HWY_DYNAMIC_DISPATCH(step_cell)(step, cell, scratch);
+  });
+  first_ = false;
+}
+
+void MeanField::write_to(ScoreMap& map) const {
+  std::vector<std::int32_t> places(labels_.size());
   for (std::size_t k = 0; k < labels_.size(); ++k)
-    if (largest[k] > params_.prune) kept.push_back(static_cast<int>(k)), labels.push_back(labels_[k]);
-  if (kept.empty() || (kept.size() + LabelRows::kBlock - 1) / LabelRows::kBlock == pitch / LabelRows::kBlock)
-    return;
-  labels_ = labels;
-  energy_ = energy_.narrowed(kept, std::numeric_limits<float>::infinity());
-  q_.now = q_.now.narrowed(kept, 0);
-  q_.change = q_.change.narrowed(kept, 0);
-  for (LatticeFilter& filter : filters) filter.narrow(kept);
-}
-
-ScoreMap MeanField::to_map(std::span<const std::int32_t> order, int width, int height) const {
-  ScoreMap map{width, height, classes_, {}};
-  map.values.resize(map.pixels() * static_cast<std::size_t>(classes_));
-  parallel_blocks(points_, [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(from_rows)(q_.now, labels_, order.data(), begin, end, map);
+    places[static_cast<std::size_t>(labels_[k])] = static_cast<std::int32_t>(k);
+  parallel_blocks(std::ssize(order_), [&](std::int64_t begin, std::int64_t end) {
+    HWY_DYNAMIC_DISPATCH(write_points)(q_, places, order_.data(), begin, end, map);
   });
-  return map;
 }
 
 }  // namespace atrous

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <span>
+#include <cstdint>
 #include <vector>
 
 #include "core/image.h"
@@ -10,50 +10,42 @@
 
 namespace atrous {
 
-/// The energies of the pixels order[0], order[1], ... in half precision, each less the pixel's smallest, so
-/// that those that matter are near 0 and exact to a thousandth; padded with infinity.
-LabelRows energy_rows(const ScoreMap& unary, std::span<const std::int32_t> order);
-
-/// When a point has to be computed again.
-struct Alarm {
-  float travel = 0;  ///< not before its messages have travelled so far (LatticeFilter::travel())
-  float clock = 0;   ///< which they have not before its cell's clock shows this
-};
-
-/// Mean field of a CRF's points, in changes: after a few iterations most points have made up their minds, and
-/// neither they nor what only they reach is computed again. A probability that would change by up to
-/// CrfParams::stop stays as it is. Where all labels repel each other alike (no `compatibility`), a label that
-/// is nowhere probable (CrfParams::prune) can only get less so, as the messages of others are larger; it is
-/// left out once leaving it out saves vectors.
+/// Mean field of a CRF's points, in changes and in blocks of labels. A probability that would change by up to
+/// CrfParams::stop stays as it is and tells the filters nothing. Where all labels repel each other alike (no
+/// `compatibility`), a point leaves out a block of labels whose messages, which cannot be larger than those
+/// of its cell's vertices, cannot make it probable (CrfParams::prune); labels are sorted so that the first
+/// block has the most probable ones, and after a few iterations it is the only one nearly everywhere.
 class MeanField {
  public:
-  /// q = softmax(-energy). `params` are kept by reference.
-  MeanField(LabelRows energy, std::int64_t points, int classes, const CrfParams& params);
+  /// Of the pixels order[0], order[1], ..., which are the filters' points, with the energies `unary`.
+  /// `params` are kept by reference.
+  MeanField(const ScoreMap& unary, std::vector<std::int32_t> order, std::vector<LatticeFilter> filters,
+            const CrfParams& params);
 
-  /// A step: filter(), then update(), both with all the filters m, the same at every step:
+  /// update() once, for q = softmax(-energy); then for each step filter() and update():
   ///   q = softmax(-energy + M),  M_a = sum_m (K_m q)_a, or with `compatibility` mu -sum_b mu(a, b) (K_m
   ///   q)_b.
-  void filter(std::span<LatticeFilter> filters);
-  void update(std::span<LatticeFilter> filters);
+  /// The `last` update tells the filters nothing.
+  void filter();
+  void update(bool last);
 
-  /// The probabilities of the pixels order[0], order[1], ... as a map.
-  ScoreMap to_map(std::span<const std::int32_t> order, int width, int height) const;
+  /// The probabilities, in a map like `unary`.
+  void write_to(ScoreMap& map) const;
 
  private:
-  void recompute(std::span<LatticeFilter> filters);
-  void narrow(std::span<LatticeFilter> filters);
-
-  static constexpr int kNarrowingSteps = 3;  ///< after which labels that are still probable stay so
-
-  LabelRows energy_;
-  std::int64_t points_;
-  int classes_;
-  std::vector<int> labels_;  ///< that are still computed; the probability of all others is 0
+  std::vector<std::int32_t> order_;
+  std::vector<LatticeFilter> filters_;
   const CrfParams& params_;
-  ChangingRows q_;
-  int steps_ = 0;
-  std::vector<Alarm> alarms_;  ///< of the points
-  std::vector<float> clocks_;  ///< a cell of points: the sum of LatticeFilter::stir()
+  std::vector<std::int32_t> labels_;  ///< in the rows' order
+  LabelRows
+      energy_;  ///< less the point's smallest, so that those that matter are near 0; padded with infinity
+  LabelRows q_;
+  LargeVector<std::uint16_t>
+      least_;  ///< the smallest energy of each block: blocks x whole cells, half precision
+  LargeVector<std::uint32_t> live_;  ///< a point: the blocks, a bit each, that it needed at the last step
+  LargeVector<float> alarms_;        ///< a point: how far its messages travel before it is computed again
+  std::int64_t most_vertices_ = 0;   ///< of a cell, in all filters
+  bool first_ = true;
 };
 
 }  // namespace atrous

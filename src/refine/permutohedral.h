@@ -12,27 +12,27 @@ namespace atrous {
 
 /// Permutohedral lattice (Adams, Baek and Davis 2010): Gaussian filtering of values at points of a
 /// d-dimensional feature space, unit standard deviation along each feature, in time linear in the number of
-/// points. This is the structure of a set of points: which vertices enclose each point, which points each
-/// vertex gathers (splat), and which vertices follow each other along each axis (blur). lattice_filter.h
-/// filters with it.
+/// points. This is the structure of a set of points: which vertices enclose each point (splat and slice), and
+/// which vertices follow each other along each axis (blur). lattice_filter.h filters with it.
+///
+/// Points are in cells of kCell that follow each other and share few vertices. A cell knows its vertices by
+/// numbers of its own, so that what passes between its points and vertices stays in the cache; a vertex then
+/// adds up what the cells around it gathered, each of which has a slot for it.
 class Permutohedral {
  public:
   static constexpr int kMostDimensions = 5;
-  static constexpr std::int64_t kCell = 1024;  ///< points that follow each other and share few vertices
-  static constexpr int kReadAhead =
-      12;  ///< entries behind a vertex's splats that may be read, for prefetching
+  static constexpr std::int64_t kCell = 4096;
+  static constexpr float kWhole = 65535;  ///< the weight of a point that lies on a vertex
 
-  /// A share of a vertex in a point (slice), or of a point in a vertex (splat).
-  struct Share {
-    std::int32_t index;  ///< of the vertex, or of the point
-    float weight;
+  /// The shares of a cell's points in its vertices: of corner r and point i at [r * kCell + i]. Behind the
+  /// last point weights are 0.
+  struct Shares {
+    const std::uint16_t *vertices, *weights;
   };
 
-  /// Vertices that are neighbours along one axis, chain after chain, the last of each as ~vertex. A vertex
-  /// without neighbours, which a blur leaves as it is, is in no chain.
-  struct Chains {
-    std::vector<std::int32_t> vertices;
-    std::vector<std::int64_t> blocks;  ///< where blocks of whole chains begin, and the end
+  /// Of every vertex the one before and the one after it along an axis; vertices() where there is none.
+  struct Neighbours {
+    LargeVector<std::int32_t> before, after;
   };
 
   /// `features`: the d features of a point together, d from 1 to kMostDimensions. Points that are near each
@@ -41,48 +41,55 @@ class Permutohedral {
   Permutohedral(std::span<const float> features, int dimensions);
 
   std::int64_t points() const { return points_; }
-  std::int64_t vertices() const { return static_cast<std::int64_t>(first_.size()) - 1; }
+  std::int64_t vertices() const { return static_cast<std::int64_t>(first_slot_.size()) - 1; }
   int corners() const { return dimensions_ + 1; }  ///< of the simplex around a point; axes, too
 
-  const Share* slices(std::int64_t point) const { return slices_.data() + point * corners(); }
-  std::span<const Share> splats(std::int64_t vertex) const {
-    const auto v = static_cast<std::size_t>(vertex);
-    return {splats_.data() + first_[v], splats_.data() + first_[v + 1]};
-  }
   std::int64_t cells() const { return (points_ + kCell - 1) / kCell; }
+  Shares shares(std::int64_t cell) const {
+    const auto first = static_cast<std::size_t>(cell * corners() * kCell);
+    return {share_vertices_.data() + first, share_weights_.data() + first};
+  }
   /// The vertices that enclose points of a cell, each once.
   std::span<const std::int32_t> cell_vertices(std::int64_t cell) const {
-    const auto c = static_cast<std::size_t>(cell);
-    return {cell_vertices_.data() + cell_first_[c], cell_vertices_.data() + cell_first_[c + 1]};
+    return of_cell(cell_vertices_, cell);
   }
-  const Chains& chains(int axis) const { return chains_[static_cast<std::size_t>(axis)]; }
+  /// Of each of cell_vertices(), the slot in which it keeps what the cell gathers.
+  std::span<const std::int32_t> cell_slots(std::int64_t cell) const { return of_cell(cell_slots_, cell); }
+  /// A vertex has the slots [first_slot(v), first_slot(v + 1)), in the cells' order.
+  std::int32_t first_slot(std::int64_t vertex) const { return first_slot_[static_cast<std::size_t>(vertex)]; }
+  std::int32_t slot_vertex(std::int64_t slot) const { return slot_vertices_[static_cast<std::size_t>(slot)]; }
+  std::int64_t slots() const { return static_cast<std::int64_t>(cell_slots_.size()); }
+
+  const Neighbours& neighbours(int axis) const { return neighbours_[static_cast<std::size_t>(axis)]; }
 
   /// What a slice is multiplied by after the blurs of all axes.
   float blur_gain() const;
 
-  /// sum_j exp(-|f_i - f_j|^2 / 2), filtered: what each point's weights are normalised by.
-  std::vector<float> filter_ones() const;
+  /// Of each vertex, the sum of the points' weights in it.
+  std::vector<float> splat_ones() const;
 
-  /// Multiplies the weights of every point's splats by before[point] and of its slices by factor *
-  /// after[point]; an empty vector is all ones. Returns what no value of a vertex exceeds where the filtered
-  /// values are between 0 and 1.
-  float scale(std::span<const float> before, std::span<const float> after, float factor);
+  /// sum_j exp(-|f_i - f_j|^2 / 2), filtered: what each point's weights are normalised by. Of splat_ones().
+  std::vector<float> filter_ones(std::vector<float> splatted) const;
 
  private:
-  struct Cell;
-  void place_points(std::span<const float> features, std::int64_t number, Cell& cell);
-  VertexTable merge(std::span<const Cell> cells);
-  void list_splats(std::span<Cell> cells);
+  template <typename T>
+  std::span<const T> of_cell(const std::vector<T>& all, std::int64_t cell) const {
+    const auto c = static_cast<std::size_t>(cell);
+    return {all.data() + cell_first_[c], all.data() + cell_first_[c + 1]};
+  }
+  void place_points(std::span<const float> features, std::int64_t cell, LargeVector<LatticeKey>& keys);
+  VertexTable merge(std::span<const LargeVector<LatticeKey>> cells);
+  void assign_slots(std::int64_t vertices);
   void link(const VertexTable& table);
 
   int dimensions_;
   std::int64_t points_;
-  std::vector<std::int64_t> cell_first_;  ///< cells + 1: where a cell's vertices begin
-  std::vector<std::int32_t> cell_vertices_;
-  LargeVector<Share> slices_;         ///< points x (d+1), barycentric weights
-  std::vector<std::uint32_t> first_;  ///< vertices + 1: where a vertex's splats begin
-  LargeVector<Share> splats_;         ///< grouped by vertex, points in order
-  std::vector<Chains> chains_;        ///< d+1
+  LargeVector<std::uint16_t> share_vertices_, share_weights_;  ///< cells x (d+1) x kCell
+  std::vector<std::int64_t> cell_first_;                       ///< cells + 1: where a cell's vertices begin
+  std::vector<std::int32_t> cell_vertices_, cell_slots_;
+  std::vector<std::int32_t> first_slot_;  ///< vertices + 1
+  std::vector<std::int32_t> slot_vertices_;
+  std::vector<Neighbours> neighbours_;  ///< d+1
 };
 
 }  // namespace atrous

@@ -76,26 +76,64 @@ TEST(Enclose, RoundsAsTheAuthorsDo) {
   EXPECT_EQ(*std::min_element(weights.begin(), weights.end()), 0);
 }
 
-/// Every share of a point in a vertex is a share of the vertex in the point; a chain visits each of its
-/// vertices once.
-TEST_P(Dimensions, SplatsMirrorSlicesAndChainsAreDisjoint) {
-  const int d = GetParam(), points = 500;
+/// A point's shares are in different vertices and add up to 1; every cell has a slot of its own in each of
+/// its vertices, and there are no others.
+TEST_P(Dimensions, CellsShareVerticesBySlots) {
+  const int d = GetParam(), points = 5000;
   const Permutohedral lattice(random_features(points, d, 22), d);
-  std::multiset<std::tuple<std::int64_t, std::int64_t, float>> slices, splats;
-  for (std::int64_t p = 0; p < points; ++p)
-    for (int r = 0; r <= d; ++r) slices.insert({p, lattice.slices(p)[r].index, lattice.slices(p)[r].weight});
-  for (std::int64_t v = 0; v < lattice.vertices(); ++v)
-    for (const auto& s : lattice.splats(v)) splats.insert({s.index, v, s.weight});
-  EXPECT_EQ(slices, splats);
-  for (int axis = 0; axis <= d; ++axis) {
-    const auto& [vertices, blocks] = lattice.chains(axis);
-    std::set<std::int32_t> seen;
-    for (std::int32_t v : vertices) EXPECT_TRUE(seen.insert(v < 0 ? ~v : v).second);
-    EXPECT_TRUE(vertices.empty() || vertices.back() < 0);
-    EXPECT_EQ(blocks.back(), static_cast<std::int64_t>(vertices.size()));
-    for (std::size_t b = 1; b + 1 < blocks.size(); ++b)
-      EXPECT_LT(vertices[static_cast<std::size_t>(blocks[b]) - 1], 0) << "a block ends within a chain";
+  std::set<std::int32_t> slots;
+  double total = 0;
+  ASSERT_EQ(lattice.cells(), 2);
+  for (std::int64_t cell = 0; cell < lattice.cells(); ++cell) {
+    const auto vertices = lattice.cell_vertices(cell);
+    EXPECT_EQ(std::set(vertices.begin(), vertices.end()).size(), vertices.size());
+    for (std::size_t k = 0; k < vertices.size(); ++k) {
+      const std::int32_t slot = lattice.cell_slots(cell)[k];
+      EXPECT_TRUE(slots.insert(slot).second);
+      EXPECT_EQ(lattice.slot_vertex(slot), vertices[k]);
+      EXPECT_GE(slot, lattice.first_slot(vertices[k]));
+      EXPECT_LT(slot, lattice.first_slot(vertices[k] + 1));
+    }
+    const Permutohedral::Shares shares = lattice.shares(cell);
+    for (std::int64_t i = 0; i < Permutohedral::kCell; ++i) {
+      std::set<std::uint16_t> different;
+      float sum = 0;
+      for (int r = 0; r <= d; ++r) {
+        const std::int64_t at = r * Permutohedral::kCell + i;
+        ASSERT_LT(shares.vertices[at], vertices.size());
+        different.insert(shares.vertices[at]);
+        sum += shares.weights[at];
+      }
+      const bool real = cell * Permutohedral::kCell + i < points;
+      ASSERT_NEAR(sum, real ? Permutohedral::kWhole : 0, 10);
+      ASSERT_EQ(different.size(), real ? static_cast<std::size_t>(d + 1) : 1);
+      total += sum;
+    }
   }
+  EXPECT_EQ(std::ssize(slots), lattice.slots());
+  double splatted = 0;
+  for (const float ones : lattice.splat_ones()) splatted += ones;
+  EXPECT_NEAR(splatted, total / Permutohedral::kWhole, 1e-2);
+}
+
+/// The vertex after a vertex has it before, and one step of the axis lies between them.
+TEST_P(Dimensions, NeighboursAreMutual) {
+  const int d = GetParam();
+  const Permutohedral lattice(random_features(500, d, 23), d);
+  const auto none = static_cast<std::int32_t>(lattice.vertices());
+  std::int64_t pairs = 0;
+  for (int axis = 0; axis <= d; ++axis) {
+    const auto& [before, after] = lattice.neighbours(axis);
+    for (std::int32_t v = 0; v < none; ++v) {
+      const std::int32_t next = after[static_cast<std::size_t>(v)],
+                         last = before[static_cast<std::size_t>(v)];
+      EXPECT_TRUE(next == none || before[static_cast<std::size_t>(next)] == v);
+      EXPECT_TRUE(last == none || after[static_cast<std::size_t>(last)] == v);
+      EXPECT_NE(next, v);
+      pairs += next != none ? 1 : 0;
+    }
+  }
+  EXPECT_GT(pairs, d == 1 ? 50 : 500);
 }
 
 /// Against the sum over all pairs in double precision; the lattice is known to be off by some percent, and by
@@ -107,7 +145,8 @@ TEST(Permutohedral, FiltersOnesLikeAGaussian) {
     features.push_back(0.3F * static_cast<float>(i % kSide));
     features.push_back(0.3F * static_cast<float>(i / kSide));
   }
-  const std::vector<float> sums = Permutohedral(features, 2).filter_ones();
+  const Permutohedral lattice(features, 2);
+  const std::vector<float> sums = lattice.filter_ones(lattice.splat_ones());
   double mean = 0, square = 0;
   for (std::size_t i = 0; i < sums.size(); ++i) {
     double exact = 0;

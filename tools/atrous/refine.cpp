@@ -56,7 +56,7 @@ int refine(const RefineArguments& arguments) {
     fail(ErrorCode::invalid_argument, "{}: scores of {}x{} (width x height) for the {}x{} image {}",
          arguments.scores, scores.width, scores.height, image.width, image.height, arguments.image);
   scores = to_unary(std::move(scores), arguments);
-  scores = crf ? dense_crf(scores, image.view(), params) : softmax_of(std::move(scores), -1);
+  scores = crf ? dense_crf(std::move(scores), image.view(), params) : softmax_of(std::move(scores), -1);
   if (superpixels > 0)
     scores = smooth_over_superpixels(std::move(scores),
                                      slic(image.view(), {std::min(superpixels, image.width * image.height)}));
