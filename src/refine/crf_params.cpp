@@ -59,8 +59,9 @@ Normalization normalization_named(std::string_view text) {
 
 CrfNodes nodes_named(std::string_view text) {
   if (text == "pixels") return CrfNodes::pixels;
+  if (text == "squares") return CrfNodes::squares;
   if (text == "superpixels") return CrfNodes::superpixels;
-  fail(ErrorCode::invalid_argument, "crf: its nodes are pixels or superpixels, not '{}'", text);
+  fail(ErrorCode::invalid_argument, "crf: its nodes are pixels, squares or superpixels, not '{}'", text);
 }
 
 void set(CrfParams& params, std::string_view key, std::string_view value) {

@@ -21,8 +21,8 @@ struct BilateralTerm {
   float sxy = 67, srgb = 3, weight = 4;
 };
 
-/// What a CRF's nodes are (dense_crf.h, superpixel_crf.h).
-enum class CrfNodes { pixels, superpixels };
+/// What a CRF's nodes are (dense_crf.h, square_crf.h, superpixel_crf.h).
+enum class CrfNodes { pixels, squares, superpixels };
 
 /// Fully connected CRF (Kraehenbuehl and Koltun 2011; DeepLab v2, equations 2 and 3).
 struct CrfParams {

@@ -13,6 +13,7 @@
 #include "core/softmax.h"
 #include "core/stopwatch.h"
 #include "refine/mean_field.h"
+#include "refine/square_crf.h"
 #include "refine/superpixel_crf.h"
 
 namespace atrous {
@@ -129,6 +130,7 @@ ScoreMap dense_crf(ScoreMap unary, const ImageView& image, const CrfParams& para
   CrfTimes ignored;
   CrfTimes& took = times != nullptr ? *times : ignored;
   Stopwatch watch;
+  if (params.on == CrfNodes::squares) return square_crf(unary, image, params, took);
   if (params.on == CrfNodes::superpixels) {
     const Superpixels nodes = make_nodes(image);
     took = {watch.lap(), 0, 0};

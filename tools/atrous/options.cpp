@@ -60,8 +60,10 @@ SegmentOptions SegmentArguments::parse(int threads) const {
 }
 
 void add_crf_on(CLI::App& command, std::string& crf_on) {
-  command.add_option("--crf-on", crf_on, "the CRF's nodes: pixels, or superpixels, which is faster")
-      ->check(CLI::IsMember({"pixels", "superpixels"}));
+  command
+      .add_option("--crf-on", crf_on,
+                  "the CRF's nodes: pixels; squares of 2x2 or superpixels, which is faster")
+      ->check(CLI::IsMember({"pixels", "squares", "superpixels"}));
 }
 
 std::string crf_text(const std::string& crf, const std::string& crf_on) {
