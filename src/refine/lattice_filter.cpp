@@ -18,18 +18,15 @@ namespace atrous::HWY_NAMESPACE {
 
 constexpr int kBlock = LabelRows::kBlock;
 
-/// change <- the sums of what the vertices [begin, end) were given of a block, slot after slot: a vertex's
-/// last one leaves the whole sum. Without branches, as vertices have one to a few slots.
-void gather(const Permutohedral& lattice, const std::uint16_t* given, const std::uint32_t* blocks, int block,
+/// change <- the sums of what the vertices [begin, end) were given of a block, which is then taken
+void gather(const Permutohedral& lattice, const std::uint16_t* given, std::uint32_t* blocks, int block,
             std::uint16_t* change, std::int64_t begin, std::int64_t end) {
-  std::int32_t vertex = -1;
-  Labels sum = Labels::all(0);
+  std::fill(change + begin * kBlock, change + end * kBlock, std::uint16_t{0});
   for (std::int64_t slot = lattice.first_slot(begin); slot < lattice.first_slot(end); ++slot) {
-    const float counts = (blocks[slot] >> block & 1U) != 0 ? 1 : 0,
-                same = lattice.slot_vertex(slot) == vertex ? 1 : 0;
-    vertex = lattice.slot_vertex(slot);
-    sum = (Labels::load(given + slot * kBlock) * counts).plus(same, sum);
-    sum.store(change + std::int64_t{vertex} * kBlock);
+    if ((blocks[slot] >> block & 1U) == 0) continue;
+    blocks[slot] &= ~(1U << block);
+    std::uint16_t* sum = change + std::int64_t{lattice.slot_vertex(slot)} * kBlock;
+    (Labels::load(sum) + Labels::load(given + slot * kBlock)).store(sum);
   }
 }
 
@@ -110,7 +107,10 @@ LatticeFilter::LatticeFilter(Permutohedral lattice, float most_ones, std::span<c
 
 void LatticeFilter::follow() {
   std::uint32_t blocks = 0;
-  for (const std::uint32_t of_cell : cell_blocks_) blocks |= of_cell;
+  for (std::uint32_t& of_cell : cell_blocks_) {
+    blocks |= of_cell;
+    of_cell = 0;
+  }
   for (; blocks != 0; blocks &= blocks - 1) follow(std::countr_zero(blocks));
 }
 
