@@ -46,6 +46,18 @@ struct Job {
   std::size_t bytes = 0;  ///< that it holds at most, from decoding to encoding
 };
 
+int threads_of(const Model& model, const SegmentOptions& segment) {
+  return segment.threads > 0 ? segment.threads : model.backend().default_threads();
+}
+
+/// BatchOptions::workers, where it is 0
+int suitable_workers(const Model& model, const SegmentOptions& segment, std::size_t inputs) {
+  constexpr std::size_t kMost = 4;  // each has its own activations
+  if (model.backend().device().kind != DeviceKind::cpu || segment.tile.size > 0 || segment.reuse) return 1;
+  const auto threads = static_cast<std::size_t>(threads_of(model, segment));
+  return static_cast<int>(std::clamp<std::size_t>(std::min(threads, inputs), 1, kMost));
+}
+
 class Batch {
  public:
   Batch(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
@@ -64,8 +76,7 @@ class Batch {
                    options.bytes_in_flight) {
     segment_.want_probabilities = options.save.probs;
     segment_.want_template_sheet = options.save.templates;
-    const int threads = segment.threads > 0 ? segment.threads : models.front()->backend().default_threads();
-    segment_.threads = std::max(1, threads / options.workers);
+    segment_.threads = std::max(1, threads_of(*models.front(), segment) / options.workers);
   }
 
   BatchSummary run() {
@@ -392,6 +403,7 @@ BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models, 
                        const BatchOptions& given, const std::vector<InputFile>& inputs,
                        const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop) {
   BatchOptions options = given;
+  if (options.workers == 0) options.workers = suitable_workers(*models.front(), segment, inputs.size());
   options.workers = std::max(options.workers, static_cast<int>(models.size()));
   return Batch(models, segment, options, inputs, finished, std::move(stop)).run();
 }

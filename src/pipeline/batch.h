@@ -24,8 +24,9 @@ struct BatchOptions {
   std::filesystem::path folder;  ///< of the outputs, see OutputKind
   SaveOptions save;
   /// Images (groups of `batch`) in the network at the same time, at least one a device; they share the
-  /// threads.
-  int workers = 1;
+  /// threads. 0: on the CPU, where images side by side use cores better than threads side by side, up to
+  /// four; one on other devices, for tiles and for frames that repeat.
+  int workers = 0;
   int batch = 1;  ///< images, or crops of them, a run of the network
   /// Stop when more images than that have failed.
   std::size_t most_failures = std::numeric_limits<std::size_t>::max();

@@ -228,9 +228,10 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command
-      ->add_option("--workers", arguments->batch.workers, "images at the same time; they share the threads")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
+      ->add_option(
+          "--workers", arguments->batch.workers,
+          "images at the same time; they share the threads; default: on the CPU up to 4, otherwise 1")
+      ->check(CLI::Range(1, 256));
   command
       ->add_option("--every", arguments->batch.frames.every, "of a video every N-th frame, from the first on")
       ->check(CLI::Range(1, 1'000'000))
