@@ -92,7 +92,6 @@ LatticeFilter::LatticeFilter(Permutohedral lattice, float most_ones, std::span<c
       given_blocks_(static_cast<std::size_t>(lattice_.slots()), 0),
       cell_blocks_(static_cast<std::size_t>(lattice_.cells()), 0) {
   values_.clear();
-  given_.clear();
   const float scale =
       storage_scale(most_ones * largest_of(before), lattice_.corners()) / Permutohedral::kWhole;
   const float take = weight * lattice_.blur_gain() / (scale * Permutohedral::kWhole * Permutohedral::kWhole);

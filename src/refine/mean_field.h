@@ -37,11 +37,11 @@ class MeanField {
   std::vector<LatticeFilter> filters_;
   const CrfParams& params_;
   std::vector<std::int32_t> labels_;  ///< in the rows' order
-  LabelRows
-      energy_;  ///< less the point's smallest, so that those that matter are near 0; padded with infinity
+  /// Less the point's smallest, so that those that matter are near 0; padded with infinity.
+  LabelRows energy_;
   LabelRows q_;
-  LargeVector<std::uint16_t>
-      least_;  ///< the smallest energy of each block: blocks x whole cells, half precision
+  /// The smallest energy of each block: blocks x whole cells, half precision.
+  LargeVector<std::uint16_t> least_;
   LargeVector<std::uint32_t> live_;  ///< a point: the blocks, a bit each, that it needed at the last step
   LargeVector<float> alarms_;        ///< a point: how far its messages travel before it is computed again
   std::int64_t most_vertices_ = 0;   ///< of a cell, in all filters
