@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/shorten.h"
 #include "core/value.h"
 
 namespace atrous {
@@ -51,11 +52,6 @@ std::optional<CsvLine> split_line(std::string_view line) {
   }
   fields.name = trim(line);
   return fields;
-}
-
-std::string shorten(std::string_view text) {
-  constexpr std::size_t kMost = 80;
-  return std::string(text.substr(0, kMost)) + (text.size() > kMost ? "..." : "");
 }
 
 }  // namespace

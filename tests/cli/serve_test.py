@@ -284,9 +284,11 @@ class Hostile(Server):
         for query in ("crf=1", "output=", "output=templates", "output=mask&output=rle", "output=mask&x", "output=%00"):
             self.assert_status(self.send(post(b"x", path="/v1/segment?" + query)), 400, "output")
         ranges = "bytes=" + ",".join(["0-"] * 2000)
-        for value in (ranges, "bytes=" + "0" * 8000 + "-", "bytes=-99999999999999999999", "bytes=0-1", "bytes=0-1,-900,900-,5-2"):
+        for value in (ranges, "bytes=" + "0" * 8000 + "-", "bytes=-99999999999999999999", "bytes=0-1", "bytes=0-1,-900,900-,5-2",
+                      "bytes=0-1,5-"):
             answer = self.send(f"GET / HTTP/1.1\r\nRange: {value}\r\n\r\n".encode())
-            self.assertIn(answer[:12], (b"HTTP/1.1 200", b"HTTP/1.1 416"))
+            if answer[:12] != b"HTTP/1.1 200":
+                self.assert_status(answer, 416, "Range")
             self.assertLess(len(answer), 2000)
         for flood in (b"x: y\r\n" * 200_000, b"x: " + b"y" * 2_000_000 + b"\r\n", b"y" * 2_000_000, b": \r\n" * 99_999):
             self.assertIn(self.send(b"GET /healthz HTTP/1.1\r\n" + flood)[:12], (b"", b"HTTP/1.1 400"))

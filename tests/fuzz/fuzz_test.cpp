@@ -37,6 +37,7 @@ const std::map<std::string, Target> kTargets = {
     {"boxes", {boxes, ",.-09e#\"\n", 2000}},
     {"config", {config, kPunctuation, 500}},
     {"crf", {crf, ",=.-09en", 2000}},
+    {"http", {http, "\r\n :;,=&?%/-\"019", 300}},
     {"image", {image, std::string("\0\1\x7f\xff\xd8\xd9\xda", 7), 120}},
     {"labels", {labels, kPunctuation, 500}},
     {"mask", {mask, std::string("\0\1\x7f\xff", 4), 500}},

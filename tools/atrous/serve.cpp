@@ -10,18 +10,10 @@
 #include "messages.h"
 #include "model_run.h"
 #include "options.h"
-#include "segment_service.h"
+#include "server/segment_routes.h"
 
 namespace atrous::cli {
 namespace {
-
-constexpr const char* kUsage =
-    "POST /v1/segment    an image (the body, or the part image of a form) -> its mask, an indexed PNG\n"
-    "    ?output=        mask, overlay, color, probs (NumPy), rle (COCO), polygons (GeoJSON)\n"
-    "GET  /v1/model      name, labels, palette and input of the model\n"
-    "GET  /healthz       is the program alive?      GET /readyz   does it take images?\n"
-    "GET  /metrics       counts and times for Prometheus\n"
-    "curl --data-binary @photo.jpg http://HOST:PORT/v1/segment > mask.png\n";
 
 struct ServeCommand {
   ModelArguments model;
@@ -64,15 +56,7 @@ int serve(ServeCommand& arguments) {
          "--queue, --batch and --workers: {} images at the same time, more than {}", limits.uploads,
          kMostUploads);
   HttpServer server(limits, [&](const HttpOutcome& outcome) { metrics.add_request(outcome); });
-  const auto plain = [](const std::string& text) { return HttpAnswer{200, "text/plain", text}; };
-  server.get("/", [&] { return plain(kUsage); });
-  server.get("/healthz", [&] { return plain("ok\n"); });
-  server.get("/readyz", [&] { return stopping ? refuse(503, "the server is stopping") : plain("ready\n"); });
-  server.get("/v1/model", [&] { return service.describe_model(); });
-  server.get("/metrics", [&] {
-    return HttpAnswer{200, ServerMetrics::kType, metrics.text(server.uploads(), service.waiting())};
-  });
-  server.post("/v1/segment", [&](HttpUpload upload) { return service.segment(std::move(upload)); });
+  add_routes(server, service, metrics, [] { return stopping.load(); });
 
   const int port = server.bind(arguments.host, arguments.port);
   watch_signals();

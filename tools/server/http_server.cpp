@@ -96,11 +96,14 @@ class HttpServer::Transport final : public httplib::Server {
       return answer ? HandlerResponse::Handled : HandlerResponse::Unhandled;
     });
     set_expect_100_continue_handler([this](const httplib::Request& request, httplib::Response& response) {
+      if (request.method != "POST") return 100;  // only refusals are whole here
       std::optional<HttpAnswer> answer = answer_without_body(request);
       if (answer) put(response, std::move(*answer));
       return answer ? response.status : 100;
     });
-    set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+      // Those before the one that makes no sense would cut the error itself.
+      const_cast<httplib::Request&>(request).ranges.clear();
       if (!response.body.empty()) return;
       put(response, response.status == 414   ? refuse(414, "the address is too long")
                     : response.status == 416 ? refuse(416, "the Range header makes no sense")
@@ -150,17 +153,6 @@ class HttpServer::Transport final : public httplib::Server {
       fail(ErrorCode::io, "no more connections are accepted: {}", std::strerror(errno));
   }
 
-  int uploads() const { return uploads_; }
-
- private:
-  /// What the handlers of a request know of its connection, which one thread serves.
-  struct Exchange {
-    HttpConnection connection;
-    HttpOutcome outcome = {};
-    bool is_upload = false;  ///< counted in uploads_
-  };
-  static thread_local Exchange* current;
-
   bool process_and_close_socket(socket_t socket) override {
     Exchange exchange{{socket, limits_.time, [this] { return svr_sock_ == INVALID_SOCKET; }}};
     HttpConnection& connection = exchange.connection;
@@ -190,6 +182,17 @@ class HttpServer::Transport final : public httplib::Server {
     connection.finish();
     return true;
   }
+
+  int uploads() const { return uploads_; }
+
+ private:
+  /// What the handlers of a request know of its connection, which one thread serves.
+  struct Exchange {
+    HttpConnection connection;
+    HttpOutcome outcome = {};
+    bool is_upload = false;  ///< counted in uploads_
+  };
+  static thread_local Exchange* current;
 
   bool is_known(const std::string& path) const { return path == post_path_ || gets_.contains(path); }
 
@@ -271,6 +274,7 @@ void HttpServer::post(const std::string& path, Post handler) {
 }
 int HttpServer::bind(const std::string& host, int port) { return transport_->bind(host, port); }
 void HttpServer::serve(const std::function<bool()>& should_stop) { transport_->serve(should_stop); }
+void HttpServer::answer(int socket) { transport_->process_and_close_socket(socket); }
 int HttpServer::uploads() const { return transport_->uploads(); }
 
 }  // namespace atrous::cli

@@ -62,6 +62,8 @@ class HttpServer {
   /// Serves until `should_stop`, asked some ten times a second, says so, then finishes the requests in
   /// flight. Throws Error{io} where it cannot go on.
   void serve(const std::function<bool()>& should_stop);
+  /// Answers the one request of a client's socket, which it closes; serve() does so in its threads.
+  void answer(int socket);
   int uploads() const;  ///< under way
 
  private:

@@ -6,11 +6,11 @@
 #include <span>
 
 #include "core/error.h"
+#include "core/shorten.h"
 #include "core/stopwatch.h"
 #include "core/value.h"
 #include "image/codec.h"
 #include "image/sniff.h"
-#include "report_line.h"
 
 namespace atrous::cli {
 namespace {
@@ -43,13 +43,13 @@ HttpAnswer SegmentService::segment(HttpUpload upload) {
   std::string output = "mask";
   for (const auto& [key, value] : upload.query) {
     if (key != "output" || upload.query.count(key) > 1)
-      return refuse(400, fmt::format("the query may hold output=KIND, once; it holds '{}'", key));
+      return refuse(400, fmt::format("the query may hold output=KIND, once; it holds '{}'", shorten(key)));
     output = value;
   }
   const OutputKind* kind = find_output(output);
   if (kind == nullptr)
-    return refuse(400,
-                  fmt::format("output: '{}' is none of mask, overlay, color, probs, rle, polygons", output));
+    return refuse(400, fmt::format("output: '{}' is none of mask, overlay, color, probs, rle, polygons",
+                                   shorten(output)));
   try {
     return answer(std::move(upload), *kind);
   } catch (const Error& error) {
@@ -116,7 +116,7 @@ HttpAnswer SegmentService::describe_model() const {
                      {"height", input.height},
                      {"width", input.width}}},
                    {"most_pixels", most_pixels_}};
-  return {200, "application/json", dump(model) + "\n"};
+  return {200, "application/json", model.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
 }
 
 }  // namespace atrous::cli
