@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +12,7 @@
 #include "image/npy.h"
 #include "image/overlay.h"
 #include "image/video.h"
+#include "interrupts.h"
 #include "messages.h"
 #include "model_run.h"
 #include "options.h"
@@ -38,21 +38,6 @@ struct SegmentCommand {
   Shard shard;
   std::vector<std::string> command;  ///< the words of the command line
 };
-
-std::stop_source& stop_source() {
-  static std::stop_source source;
-  return source;
-}
-
-/// Ctrl-C, or a scheduler's SIGTERM: the images in flight are finished; a second one ends the program at
-/// once.
-void watch_interrupt() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop_source().request_stop(); };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  stop_source();
-  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
-}
 
 std::string bytes_as_text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -110,7 +95,7 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
   }
   if (!arguments.quiet) say(model.config().name + " on " + describe_devices(models));
   if (!arguments.quiet && arguments.resume) say_resumed(files.size(), resumed);
-  watch_interrupt();
+  const std::stop_token interrupted = watch_interrupts();
   Stopwatch watch;
   Progress progress(has_video(resumed.left) ? 0 : resumed.left.size(),
                     arguments.quiet || resumed.left.empty());
@@ -139,8 +124,7 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
           std::cout << one_line(summarise(outcome, labels)) << std::endl;
         if (!outcome.video) progress.advance();
       },
-      stop_source().get_token());
-  const bool interrupted = stop_source().stop_requested();
+      interrupted);
   const Json run{{"command", arguments.command},
                  {"version", ATROUS_VERSION},
                  {"inputs", arguments.inputs},
@@ -155,7 +139,7 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
                  {"failed", summary.failed},
                  {"frames", frames},
                  {"seconds", std::round(watch.lap()) / 1000},
-                 {"interrupted", interrupted}};
+                 {"interrupted", interrupted.stop_requested()}};
   try {
     write_text(batch.folder / shard_file("run", arguments.shard, ".json"),
                run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -164,7 +148,7 @@ int segment_files(const SegmentCommand& arguments, const std::vector<std::shared
     unwritten = error.message();
   }
   if (!unwritten.empty()) say(unwritten);
-  if (interrupted) return kInterrupted;
+  if (interrupted.stop_requested()) return kInterrupted;
   return summary.failed > 0 || !unwritten.empty() ? kSomeFailed : kDone;
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <malloc.h>
 
-#include <atomic>
-#include <csignal>
-
 #include "commands.h"
 #include "core/error.h"
 #include "image/codec.h"
+#include "interrupts.h"
 #include "messages.h"
 #include "model_run.h"
 #include "options.h"
@@ -24,17 +22,6 @@ struct ServeCommand {
   double max_body = 32, timeout = 30;
   std::int64_t max_pixels = 25'000'000;
 };
-
-std::atomic<bool> stopping{false};
-
-/// SIGINT and SIGTERM: requests in flight are finished; a second one ends the program at once.
-void watch_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { stopping = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 int serve(ServeCommand& arguments) {
   // Many threads decode and encode; each arena of theirs would keep what the largest image took.
@@ -56,14 +43,15 @@ int serve(ServeCommand& arguments) {
          "--queue, --batch and --workers: {} images at the same time, more than {}", limits.uploads,
          kMostUploads);
   HttpServer server(limits, [&](const HttpOutcome& outcome) { metrics.add_request(outcome); });
-  add_routes(server, service, metrics, [] { return stopping.load(); });
+  const std::stop_token stopping = watch_interrupts();
+  const auto is_stopping = [&] { return stopping.stop_requested(); };
+  add_routes(server, service, metrics, is_stopping);
 
   const int port = server.bind(arguments.host, arguments.port);
-  watch_signals();
   const bool is_v6 = arguments.host.find(':') != std::string::npos;
   say(fmt::format("{} on {}: http://{}:{}", models.front()->config().name, describe_devices(models),
                   is_v6 ? "[" + arguments.host + "]" : arguments.host, port));
-  server.serve([] { return stopping.load(); });
+  server.serve(is_stopping);
   return kDone;
 }
 
