@@ -14,19 +14,8 @@ import unittest
 import numpy as np
 
 import cli_test
-from cli_test import PROGRAM, SOURCE, read_mask, write_png, write_safetensors
-
-# output stride 8, then a rate of 2; no pooling over the map
-MODEL = """name: strides
-labels: 5
-weights: strides.safetensors
-input: {policy: native, size: 64, mean: 0.5}
-network:
-  - {name: a, op: conv2d, out: 8, kernel: 3, stride: 4}
-  - {name: relu, op: relu}
-  - {name: b, op: conv2d, out: 8, kernel: 3, stride: 2}
-  - {name: c, op: conv2d, out: 5, kernel: 3, dilation: 2}
-"""
+from cli_test import PROGRAM, SOURCE, read_mask, write_png
+from strided_network import write_network
 
 
 def chunk(kind, content):
@@ -75,11 +64,7 @@ def moving(count=6):
 class Video(cli_test.Program):
     def setUp(self):
         super().setUp()
-        random = np.random.default_rng(5)
-        shapes = {"a.weight": (8, 3, 3, 3), "b.weight": (8, 8, 3, 3), "c.weight": (5, 8, 3, 3)}
-        write_safetensors(self.folder / "strides.safetensors",
-                          {name: random.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()})
-        (self.folder / "strides.yaml").write_text(MODEL)
+        write_network(self.folder, "input: {policy: native, size: 64, mean: 0.5}", rate=2)
         write_avi(self.folder / "probe.avi", [scene(2, 8, 8)])
         if b"no decoder" in self.segment("probe.avi", "-o", "probe", status=None).stderr:
             self.skipTest("this OpenCV cannot read an uncompressed AVI")
