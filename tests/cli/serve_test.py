@@ -22,7 +22,7 @@ import batch_test
 import numpy as np
 from cli_test import PHOTO, PROGRAM, SOURCE, drawing, write_png
 
-SANITIZED = b"__asan_init" in pathlib.Path(PROGRAM).read_bytes()
+SANITIZED = any(name in pathlib.Path(PROGRAM).read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 KINDS = {"mask": ".png", "overlay": ".overlay.jpg", "color": ".color.png", "probs": ".probs.npy", "rle": ".rle.json",
          "polygons": ".geojson"}
 

@@ -135,8 +135,8 @@ void HtmlReport::add_times(const Json& line, std::string& card) {
   std::string list;
   double total = 0;
   for (const auto& [stage, ms] : numbers_of(line, "ms")) {
-    auto known =
-        std::find_if(stages_.begin(), stages_.end(), [&](const auto& entry) { return entry.first == stage; });
+    auto known = std::find_if(stages_.begin(), stages_.end(),
+                              [&, &stage = stage](const auto& entry) { return entry.first == stage; });
     if (known == stages_.end()) known = stages_.insert(stages_.end(), {stage, 0});
     known->second += ms;
     total += ms;
