@@ -315,9 +315,9 @@ class Cli(Program):
         self.assertEqual(masks[""], masks["16"])
         self.assertNotEqual(masks["8"], masks["32"])
         for stride, side in (("8", 65), ("16", 33), ("32", 17)):
-            done = self.run_atrous("inspect", "deeplabv3_resnet50", "--output-stride", stride, "--json")
+            done = self.run_atrous("inspect", "deeplabv3_mobilenet_v2", "--output-stride", stride, "--json")
             self.assertEqual(json.loads(done.stdout)["output"], f"[1,{side},{side},21]")
-        self.assert_refused("inspect", "deeplabv3_resnet50", "--output-stride", "5", naming="--output-stride")
+        self.assert_refused("inspect", "deeplabv3_mobilenet_v2", "--output-stride", "5", naming="--output-stride")
         self.assert_refused("segment", "photos", "--output-stride", "8", naming="no 'output_stride' that could be changed")
 
     def test_refine(self):
@@ -387,7 +387,7 @@ class Cli(Program):
 
     def test_interrupt_writes_the_report(self):
         for i in range(40):
-            write_png(self.folder / f"photos/{i:02}.png", drawing(i, 500, 400))
+            write_png(self.folder / f"photos/{i:02}.png", drawing(i, 250, 200))
         for number in signal.SIGINT, signal.SIGTERM:
             out = number.name
             run = subprocess.Popen([PROGRAM, "segment", "photos", "-o", out, "--crf"], cwd=self.folder,
