@@ -438,8 +438,6 @@ class CellStep {
   std::vector<std::int32_t> places_;  // likewise, in a block of the scratch
   std::vector<float> reach_;          // of the blocks but the first: a message's bound by takes, a term
   std::uint32_t loaded_ = 0, given_ = 0;
-  std::uint32_t needed_[kBatch],
-      gone_[kBatch];  // of the batch's points, bits of blocks: with probabilities from now on, and no more
 };
 
 }  // namespace atrous::HWY_NAMESPACE
