@@ -125,11 +125,11 @@ std::vector<float> Permutohedral::splat_ones() const {
 std::vector<float> Permutohedral::filter_ones(std::vector<float> values) const {
   values.push_back(0);  // where there is no neighbour
   std::vector<float> blurred(values.size());
-  for (const auto& [before, after] : neighbours_) {
+  for (const Neighbours& neighbours : neighbours_) {
     parallel_blocks(vertices(), [&](std::int64_t begin, std::int64_t end) {
       for (auto v = static_cast<std::size_t>(begin); v < static_cast<std::size_t>(end); ++v)
-        blurred[v] = values[v] + 0.5F * (values[static_cast<std::size_t>(before[v])] +
-                                         values[static_cast<std::size_t>(after[v])]);
+        blurred[v] = values[v] + 0.5F * (values[static_cast<std::size_t>(neighbours.before[v])] +
+                                         values[static_cast<std::size_t>(neighbours.after[v])]);
     });
     values.swap(blurred);
   }
