@@ -88,7 +88,7 @@ class CellStep {
 
   float largest(const Term& term, int block) const {
     float most = 0;
-    if (step_.first || !potts_) return most;
+    if (step_.first) return most;
     const std::span<const std::int32_t> vertices = term.filter->lattice().cell_vertices(cell_);
     for (const std::int32_t row : term.touched)
       most = std::max(most, term.filter->largest(block)[vertices[static_cast<std::size_t>(row)]]);

@@ -9,8 +9,8 @@ namespace atrous::fuzz {
 
 namespace fs = std::filesystem;
 
-/// What reads files from outside (of http, what a client sends), each in a file of targets/. It returns where it takes the file and throws
-/// an Error of one line where it does not; anything else is a finding.
+/// What reads files from outside (of http, what a client sends), each in a file of targets/. It returns where
+/// it takes the file and throws an Error of one line where it does not; anything else is a finding.
 void boxes(const fs::path& file);
 void config(const fs::path& file);
 void crf(const fs::path& file);

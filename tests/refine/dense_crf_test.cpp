@@ -103,23 +103,28 @@ TEST(DenseCrf, PottsMatrixEqualsPotts) {
   for (std::size_t i = 0; i < a.values.size(); ++i) ASSERT_NEAR(a.values[i], b.values[i], 2e-3);
 }
 
-TEST(DenseCrf, DoesNotDependOnThreads) {
-  const Case c = random_case(70, 61, 5, 4);
+/// What the CRF's nodes can be.
+class Nodes : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(All, Nodes, testing::Values("on=pixels", "on=squares", "on=superpixels"));
+
+TEST_P(Nodes, TheResultDoesNotDependOnThreads) {
+  const Case c = random_case(90, 71, 5, 4);
+  const CrfParams p = parse_crf(GetParam());
   const int before = omp_get_max_threads();
   omp_set_num_threads(1);
-  const ScoreMap one = dense_crf(c.unary, c.image.view(), parse_crf(""));
+  const ScoreMap one = dense_crf(c.unary, c.image.view(), p);
   for (int threads : {2, 3}) {
     omp_set_num_threads(threads);
-    EXPECT_EQ(dense_crf(c.unary, c.image.view(), parse_crf("")).values, one.values) << threads << " threads";
+    EXPECT_EQ(dense_crf(c.unary, c.image.view(), p).values, one.values) << threads << " threads";
   }
   omp_set_num_threads(before);
 }
 
-TEST(DenseCrf, TakesTheSmallestImages) {
-  for (auto [width, height] : {std::pair(1, 1), std::pair(1, 9), std::pair(9, 1)})
+TEST_P(Nodes, TakeTheSmallestImages) {
+  for (auto [width, height] : {std::pair(1, 1), std::pair(1, 9), std::pair(40, 1)})
     for (int classes : {1, 2}) {
       const Case c = random_case(width, height, classes, 6);
-      const ScoreMap q = dense_crf(c.unary, c.image.view(), parse_crf(""));
+      const ScoreMap q = dense_crf(c.unary, c.image.view(), parse_crf(GetParam()));
       for (std::size_t i = 0; i < q.pixels(); ++i) {
         float sum = 0;
         for (int l = 0; l < classes; ++l) sum += q.pixel(i)[l];

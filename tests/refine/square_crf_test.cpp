@@ -2,7 +2,6 @@
 #include "refine/square_crf.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 
@@ -56,25 +55,6 @@ TEST(SquareCrf, WithoutPairwiseTermsIsTheUnary) {
   const Case c = random_case(21, 14, 4, 42);
   CrfParams p = parse_crf("gaussian_weight=0,bilateral_weight=0,on=squares");
   EXPECT_LT(apart(dense_crf(c.unary, c.image.view(), p), softmax_of(c.unary, -1)), 1e-5);
-}
-
-TEST(SquareCrf, DoesNotDependOnThreads) {
-  const Case c = random_case(90, 71, 4, 43);
-  const CrfParams p = parse_crf("on=squares");
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
-  const ScoreMap one = dense_crf(c.unary, c.image.view(), p);
-  omp_set_num_threads(3);
-  EXPECT_EQ(dense_crf(c.unary, c.image.view(), p).values, one.values);
-  omp_set_num_threads(before);
-}
-
-TEST(SquareCrf, TakesTheSmallestImages) {
-  for (auto [width, height] : {std::pair(1, 1), std::pair(1, 9), std::pair(40, 1)}) {
-    const Case c = random_case(width, height, 2, 44);
-    const ScoreMap q = dense_crf(c.unary, c.image.view(), parse_crf("on=squares"));
-    for (std::size_t i = 0; i < q.pixels(); ++i) EXPECT_NEAR(q.pixel(i)[0] + q.pixel(i)[1], 1, 1e-5);
-  }
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include "refine/superpixel_crf.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <numeric>
 
@@ -72,25 +71,6 @@ TEST(SuperpixelCrf, IsNearThePixelsCrfWhereKernelsAreWide) {
     moved += std::abs(exact[i] - alone.values[i]);
   }
   EXPECT_LT(apart, 0.05 * moved);
-}
-
-TEST(SuperpixelCrf, DoesNotDependOnThreads) {
-  const Case c = random_case(90, 70, 4, 33);
-  const CrfParams p = parse_crf("on=superpixels");
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
-  const ScoreMap one = dense_crf(c.unary, c.image.view(), p);
-  omp_set_num_threads(3);
-  EXPECT_EQ(dense_crf(c.unary, c.image.view(), p).values, one.values);
-  omp_set_num_threads(before);
-}
-
-TEST(SuperpixelCrf, TakesTheSmallestImages) {
-  for (auto [width, height] : {std::pair(1, 1), std::pair(1, 9), std::pair(40, 1)}) {
-    const Case c = random_case(width, height, 2, 34);
-    const ScoreMap q = dense_crf(c.unary, c.image.view(), parse_crf("on=superpixels"));
-    for (std::size_t i = 0; i < q.pixels(); ++i) EXPECT_NEAR(q.pixel(i)[0] + q.pixel(i)[1], 1, 1e-5);
-  }
 }
 
 TEST(SuperpixelCrf, TakesTheNarrowestKernels) {
