@@ -200,13 +200,13 @@ TEST(SharedMemory, TooMuchIsReported) {
 }
 
 TEST(Launch, ConfigurationsThatNoDeviceRunsAreRefused) {
-  for (auto [grid, block] : {std::pair{Dim3(0), Dim3(1)},
-                             {Dim3(1), Dim3(0)},
-                             {Dim3(1), Dim3(1025)},
-                             {Dim3(1, 65536), Dim3(1)},
-                             {Dim3(1, 1, 65536), Dim3(1)},
-                             {Dim3(1), Dim3(1, 1, 65)}})
-    EXPECT_THAT(fault([&] { launch(two_barriers, grid, block, 0, nullptr); }),
+  for (const auto& shape : {std::pair{Dim3(0), Dim3(1)},
+                            {Dim3(1), Dim3(0)},
+                            {Dim3(1), Dim3(1025)},
+                            {Dim3(1, 65536), Dim3(1)},
+                            {Dim3(1, 1, 65536), Dim3(1)},
+                            {Dim3(1), Dim3(1, 1, 65)}})
+    EXPECT_THAT(fault([&] { launch(two_barriers, shape.first, shape.second, 0, nullptr); }),
                 HasSubstr("no device runs a grid"));
 }
 

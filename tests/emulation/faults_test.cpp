@@ -11,12 +11,12 @@
 #include "kernels/device.h"
 #include "support/emulation/order.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ATROUS_EMULATION_ASAN)
 constexpr bool kAddressSanitizer = true;
 #else
 constexpr bool kAddressSanitizer = false;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(ATROUS_EMULATION_TSAN)
 constexpr bool kThreadSanitizer = true;
 #else
 constexpr bool kThreadSanitizer = false;

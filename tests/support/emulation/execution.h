@@ -18,7 +18,28 @@ namespace atrous::cuda {
 
 namespace emulation {
 
+#if defined(__cpp_lib_source_location)
 using Site = std::source_location;
+#else  // clang before 16
+class Site {
+ public:
+  static constexpr Site current(const char* file = __builtin_FILE(),
+                                const char* function = __builtin_FUNCTION(), unsigned line = __builtin_LINE(),
+                                unsigned column = __builtin_COLUMN()) {
+    Site site;
+    site.file_ = file, site.function_ = function, site.line_ = line, site.column_ = column;
+    return site;
+  }
+  constexpr const char* file_name() const { return file_; }
+  constexpr const char* function_name() const { return function_; }
+  constexpr unsigned line() const { return line_; }
+  constexpr unsigned column() const { return column_; }
+
+ private:
+  const char *file_ = "", *function_ = "";
+  unsigned line_ = 0, column_ = 0;
+};
+#endif
 
 /// What a kernel's thread knows about itself.
 struct ThreadView {
