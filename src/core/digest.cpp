@@ -3,17 +3,39 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace atrous {
 
-void Digest::mix(std::uint64_t word) {  // each step is one to one, so a changed word always changes the state
-  state_ = (state_ ^ word) * 0xD6E8FEB86659FD93ULL;
-  state_ ^= state_ >> 32U;
+namespace {
+
+std::uint64_t mixed(std::uint64_t state, std::uint64_t word) {  // each step is one to one, so a changed word
+  state = (state ^ word) * 0xD6E8FEB86659FD93ULL;               // always changes the state
+  return state ^ state >> 32U;
+}
+
+}  // namespace
+
+void Digest::mix(std::uint64_t word) { state_ = mixed(state_, word); }
+
+/// Lanes that wait for no other one, for weights, which are long; returns the rest.
+std::span<const std::byte> Digest::add_lanes(std::span<const std::byte> bytes) {
+  std::uint64_t lanes[8], words[8];
+  std::fill(std::begin(lanes), std::end(lanes), state_);
+  for (; bytes.size() >= sizeof words; bytes = bytes.subspan(sizeof words)) {
+    std::memcpy(words, bytes.data(), sizeof words);
+    for (std::size_t i = 0; i < std::size(lanes); ++i) lanes[i] = mixed(lanes[i], words[i]);
+  }
+  for (std::uint64_t lane : lanes) mix(lane);
+  return bytes;
 }
 
 void Digest::add(std::span<const std::byte> bytes) {
+  constexpr std::size_t kLong = 256;
   mix(bytes.size());
+  if (bytes.size() >= kLong) bytes = add_lanes(bytes);
   while (!bytes.empty()) {
     std::uint64_t word = 0;
     const std::size_t size = std::min(bytes.size(), sizeof word);

@@ -26,6 +26,7 @@ class Digest {
 
  private:
   void mix(std::uint64_t word);
+  std::span<const std::byte> add_lanes(std::span<const std::byte> bytes);
   std::uint64_t state_ = 0x9E3779B97F4A7C15ULL;
 };
 

@@ -25,15 +25,17 @@ TEST(Digest, TellsContentsApart) {
   add(digest_of("ab", "c")), add(digest_of("a", "bc")), add(digest_of("abc")), add(digest_of("abc", ""));
   add(digest_of(1)), add(digest_of(std::int64_t{1})), add(digest_of(true)), add(digest_of(1.0));
   add(digest_of(-0.0));
-  std::string text(40, 'x');  // every bit of several words and of a tail
-  add(digest_of(text));
-  for (std::size_t i = 0; i < text.size(); ++i)
-    for (int bit = 0; bit < 8; ++bit) {
-      std::string other = text;
-      other[i] = static_cast<char>(other[i] ^ (1 << bit));
-      add(digest_of(other));
-    }
-  for (std::size_t size = 0; size < 40; ++size) add(digest_of(std::string(size, '\0')));
+  for (std::size_t length : {40, 405}) {  // every bit of several words and of a tail
+    const std::string text(length, 'x');
+    add(digest_of(text));
+    for (std::size_t i = 0; i < length; ++i)
+      for (int bit = 0; bit < 8; ++bit) {
+        std::string other = text;
+        other[i] = static_cast<char>(other[i] ^ (1 << bit));
+        add(digest_of(other));
+      }
+  }
+  for (std::size_t size = 0; size < 400; ++size) add(digest_of(std::string(size, '\0')));
   EXPECT_EQ(seen.size(), count);
 }
 
