@@ -87,14 +87,13 @@ class WinogradKernel : public Kernel {
           std::shared_ptr<DeviceMemory> memory =
               allocate_host(static_cast<std::size_t>(winograd_.products() * plane) * sizeof(float));
           auto* to = reinterpret_cast<float*>(memory->data());
-          parallel_for(panels_ * columns, [&](std::int64_t o) {
-            for (std::int64_t i = 0; i < ic; ++i) {
-              std::array<double, Winograd::kMostProducts> products{};
-              if (o < oc) products = winograd_weight(winograd_, plain.data() + (o * ic + i) * 9);
-              float* at = to + (o / columns * ic + i) * columns + o % columns;
-              for (int k = 0; k < winograd_.products(); ++k, at += plane)
-                *at = static_cast<float>(products[static_cast<std::size_t>(k)]);
-            }
+          parallel_for(panels_ * ic, [&](std::int64_t row) {
+            const std::int64_t first = row / ic * columns, i = row % ic;
+            float weights[9 * GemmTileSize::kMostColumns] = {};
+            for (std::int64_t o = first; o < std::min(first + columns, oc); ++o)
+              for (std::int64_t tap = 0; tap < 9; ++tap)
+                weights[tap * columns + o - first] = plain[static_cast<std::size_t>((o * ic + i) * 9 + tap)];
+            winograd_weight(winograd_, weights, columns, to + row * columns, plane);
           });
           return memory;
         });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cpu/winograd_transform.h"
 
-#include <vector>
+#include <span>
 
 #include "core/parallel.h"
 
@@ -118,38 +118,67 @@ ATROUS_VECTORISE void output_4(const float* from, std::int64_t plane, std::int64
   output_tile<Form<4>>(from, plane, channels, bias, residual, clamp, pixels);
 }
 
+/// G: values of a parabola at the points, the last at infinity.
+struct WeightMatrix {
+  double rows[6][Winograd::kKernel] = {};
+
+  explicit WeightMatrix(std::span<const double> points) {
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      double scale = 1;
+      for (double other : points)
+        if (other != points[i]) scale *= points[i] - other;
+      rows[i][0] = 1 / scale;
+      for (int j = 1; j < Winograd::kKernel; ++j) rows[i][j] = rows[i][j - 1] * points[i];
+    }
+    rows[points.size()][Winograd::kKernel - 1] = 1;
+  }
+  template <typename F>
+  static WeightMatrix of() {
+    constexpr double kPoints[] = {0, F::p, -F::p, F::q, -F::q};
+    return WeightMatrix(std::span(kPoints).subspan(1 - F::kFirst));
+  }
+};
+
+/// In double precision: weights are transformed once.
 template <typename F>
-std::vector<double> finite_points() {
-  std::vector<double> points{F::p, -F::p, F::q, -F::q};
-  if (F::kFirst == 1) points.insert(points.begin(), 0);
-  return points;
+[[gnu::always_inline]] inline void weight_tile(const WeightMatrix& matrix, const float* weights,
+                                               std::int64_t channels, float* to, std::int64_t plane) {
+  typedef float Floats __attribute__((vector_size(32), aligned(4)));
+  typedef double Doubles __attribute__((vector_size(64)));
+  constexpr int n = F::kIn, k = Winograd::kKernel;
+  for (std::int64_t c = 0; c < channels; c += 8) {
+    Doubles columns[k][n] = {};  // [x][y]: G g
+    for (int i = 0; i < k; ++i)
+      for (int x = 0; x < k; ++x) {
+        const Doubles weight = __builtin_convertvector(
+            *reinterpret_cast<const Floats*>(weights + (i * k + x) * channels + c), Doubles);
+        for (int y = 0; y < n; ++y) columns[x][y] += matrix.rows[y][i] * weight;
+      }
+    for (int y = 0; y < n; ++y)
+      for (int x = 0; x < n; ++x) {
+        Doubles product{};
+        for (int j = 0; j < k; ++j) product += matrix.rows[x][j] * columns[j][y];
+        *reinterpret_cast<Floats*>(to + (y * n + x) * plane + c) = __builtin_convertvector(product, Floats);
+      }
+  }
+}
+
+ATROUS_VECTORISE void weight_3(const WeightMatrix& matrix, const float* weights, std::int64_t channels,
+                               float* to, std::int64_t plane) {
+  weight_tile<Form<3>>(matrix, weights, channels, to, plane);
+}
+ATROUS_VECTORISE void weight_4(const WeightMatrix& matrix, const float* weights, std::int64_t channels,
+                               float* to, std::int64_t plane) {
+  weight_tile<Form<4>>(matrix, weights, channels, to, plane);
 }
 
 }  // namespace
 
-std::array<double, Winograd::kMostProducts> winograd_weight(Winograd winograd, const float* g) {
-  constexpr int kKernel = Winograd::kKernel;
-  static const std::vector<double> kPoints[] = {finite_points<Form<3>>(), finite_points<Form<4>>()};
-  const std::vector<double>& points = kPoints[winograd.outputs - 3];
-  const int n = winograd.inputs();
-  double matrix[6][kKernel] = {};  // G: values of a parabola at the points, the last at infinity
-  for (int i = 0; i < n - 1; ++i) {
-    const double point = points[static_cast<std::size_t>(i)];
-    double scale = 1;
-    for (double other : points)
-      if (other != point) scale *= point - other;
-    matrix[i][0] = 1 / scale;
-    for (int j = 1; j < kKernel; ++j) matrix[i][j] = matrix[i][j - 1] * point;
-  }
-  matrix[n - 1][kKernel - 1] = 1;
-  std::array<double, Winograd::kMostProducts> result{};
-  for (int y = 0; y < n; ++y)
-    for (int x = 0; x < n; ++x)
-      for (int i = 0; i < kKernel; ++i)
-        for (int j = 0; j < kKernel; ++j)
-          result[static_cast<std::size_t>(y * n + x)] +=
-              matrix[y][i] * static_cast<double>(g[i * kKernel + j]) * matrix[x][j];
-  return result;
+void winograd_weight(Winograd winograd, const float* weights, std::int64_t channels, float* to,
+                     std::int64_t plane) {
+  static const WeightMatrix kMatrices[] = {WeightMatrix::of<Form<3>>(), WeightMatrix::of<Form<4>>()};
+  (winograd.outputs == 3 ? weight_3 : weight_4)(kMatrices[winograd.outputs - 3], weights, channels, to,
+                                                plane);
 }
 
 void winograd_input(Winograd winograd, const float* const* pixels, std::int64_t channels, float* to,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "backend/cpu/activate.h"
@@ -24,8 +23,10 @@ struct Winograd {
   int pixels() const { return outputs * outputs; }
 };
 
-/// G g G^T of 3x3 weights, row by row; the first products() count.
-std::array<double, Winograd::kMostProducts> winograd_weight(Winograd winograd, const float* g);
+/// G g G^T of the 3x3 weights of `channels` (a multiple of 8) outputs, weight i of each at weights + i *
+/// channels: product i goes to to + i * plane.
+void winograd_weight(Winograd winograd, const float* weights, std::int64_t channels, float* to,
+                     std::int64_t plane);
 
 /// B^T d B of a tile, `channels` (a multiple of 16) at a time: product i goes to to + i * plane, from its
 /// inputs() x inputs() pixels, row by row, each `channels` values.
