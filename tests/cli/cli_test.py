@@ -379,6 +379,7 @@ class Cli(Program):
         timed = json.loads(self.run_atrous("bench", "clothing-lite0", "--size", "65x81", "--iterations", "2", "--json",
                                            "--output", "scores.npy").stdout)
         self.assertGreater(timed["peak_rss_bytes"], 1 << 20)
+        self.assertGreater(timed["first_ms"], timed["min_ms"])  # a run and more
         scores = np.load(self.folder / "scores.npy")
         self.assertEqual((scores.dtype, scores.shape), (np.float32, (14, 17, 21)))
         self.assertTrue(np.isfinite(scores).all() and scores.std() > 0)
