@@ -163,19 +163,13 @@ class ImplicitGemmKernel : public Kernel {
       tile.k = tile.a_pitch = count;
       tile.b = weights;
       for (std::int64_t t = 0; t < block.tiles; ++t) {
-        if (panel + 1 < panels_) prefetch(weights + panel_size, panel_size, t, block.tiles);
+        if (panel + 1 < panels_) prefetch_share(weights + panel_size, panel_size, t, block.tiles);
         if (!gathered[t]) continue;
         tile.a = rows + t * size_.rows * count;
         multiply(args, block, t, panel, tile, begins && tap == block.first_tap[t],
                  ends && tap == block.last_tap[t]);
       }
     }
-  }
-
-  /// Asks for share t of `shares` of the values that the next panel needs.
-  static void prefetch(const float* values, std::int64_t count, std::int64_t t, std::int64_t shares) {
-    for (std::int64_t i = count * t / shares; i < count * (t + 1) / shares; i += 16)
-      __builtin_prefetch(values + i, 0, 2);
   }
 
   /// Tiles that no tap meets, and activations that are no clamp.

@@ -149,6 +149,8 @@ class WinogradKernel : public Kernel {
     const std::int64_t ic = in_.shape.c;
     const float* weights =
         reinterpret_cast<const float*>(weights_->data()) + product * panels_ * ic * size_.columns;
+    const bool apart =
+        ic > kStepChannels;  // panels of a step, so that the processor does not foresee the next
     GemmTile tile;
     tile.a_pitch = in_pitch_, tile.c_pitch = out_pitch_;
     for (std::int64_t channel = 0; channel < ic; channel += kStepChannels) {
@@ -157,6 +159,9 @@ class WinogradKernel : public Kernel {
       for (std::int64_t panel = 0; panel < panels_; ++panel) {
         tile.b = weights + (panel * ic + channel) * size_.columns;
         for (std::int64_t row = 0; row < rows; row += size_.rows) {
+          if (apart && panel + 1 < panels_)
+            prefetch_share(tile.b + ic * size_.columns, tile.k * size_.columns, row / size_.rows,
+                           rows / size_.rows);
           tile.a = a + row * in_pitch_ + channel;
           tile.c = c + row * out_pitch_ + panel * size_.columns;
           multiply_tile(tile);

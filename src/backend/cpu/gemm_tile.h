@@ -39,6 +39,13 @@ struct GemmTile {
   Clamp clamp;  ///< of C at the end
 };
 
+/// Asks for share `part` of `parts` of these values to be in the second-level cache.
+inline void prefetch_share(const float* values, std::int64_t count, std::int64_t part, std::int64_t parts) {
+  constexpr std::int64_t kLine = 16;
+  for (std::int64_t i = count * part / parts; i < count * (part + 1) / parts; i += kLine)
+    __builtin_prefetch(values + i, 0, 2);
+}
+
 /// Reads and writes rows of gemm_tile_size(), whole ones. For processors that have such a size.
 void multiply_tile(const GemmTile& tile);
 
