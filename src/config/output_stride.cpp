@@ -23,10 +23,21 @@ Value& field(Value& map, const std::string& key) {
   return map.fields.emplace_back(key, Value::text("1")).second;
 }
 
+/// What no stride, rate or padding that can run comes near, and whose product with another fits 64 bits.
+constexpr std::int64_t kMost = std::int64_t{1} << 31;
+
+[[noreturn]] void complain(const NodeSpec& node, const SourceLocation& where, const std::string& reason) {
+  const std::string place = to_string(where);
+  fail(ErrorCode::bad_config, "{}{}node '{}': {}", place, place.empty() ? "" : ": ", node.name, reason);
+}
+
 /// Multiplies a number or each of a list of numbers; words ("same") stay.
-void multiply(Value& value, std::int64_t factor) {
-  for (Value& item : value.items) multiply(item, factor);
-  if (const auto number = parse_integer(value.scalar)) value.scalar = std::to_string(*number * factor);
+void multiply(Value& value, std::int64_t factor, const NodeSpec& node) {
+  for (Value& item : value.items) multiply(item, factor, node);
+  const auto number = parse_integer(value.scalar);
+  if (!number) return;
+  if (*number < -kMost || *number > kMost) complain(node, value.where, value.scalar + " is out of range");
+  value.scalar = std::to_string(*number * factor);
 }
 
 /// The stride of a window; 1 where none is given.
@@ -37,22 +48,24 @@ std::int64_t stride_of(const NodeSpec& node) {
   const auto stride = parse_integer(first.scalar);
   const bool square = std::all_of(given->items.begin(), given->items.end(),
                                   [&](const Value& item) { return item.scalar == first.scalar; });
-  if (!stride || *stride < 1 || !square)
-    fail(ErrorCode::bad_config, "{}: node '{}': an output stride needs one whole number as 'stride'",
-         to_string(given->where), node.name);
+  if (!stride || *stride < 1 || *stride > kMost || !square)
+    complain(node, given->where, "an output stride needs one whole number as 'stride'");
   return *stride;
 }
 
 Spacing rewrite(NodeSpec& node, Spacing in, int output_stride) {
   const std::int64_t stride = stride_of(node);
   if (in.rate > 1) {
-    multiply(field(node.params, "dilation"), in.rate);
-    if (node.params.find("padding") != nullptr) multiply(field(node.params, "padding"), in.rate);
+    multiply(field(node.params, "dilation"), in.rate, node);
+    if (node.params.find("padding") != nullptr) multiply(field(node.params, "padding"), in.rate, node);
   }
   if (in.stride * stride <= output_stride) return {in.stride * stride, in.rate};
   if (in.stride != output_stride)
-    fail(ErrorCode::bad_config, "{}: node '{}': its stride {} passes the output stride {} (from {})",
-         to_string(node.params.where), node.name, stride, output_stride, in.stride);
+    complain(
+        node, node.params.where,
+        fmt::format("its stride {} passes the output stride {} (from {})", stride, output_stride, in.stride));
+  if (in.rate * stride > kMost)
+    complain(node, node.params.where, fmt::format("its stride {} makes a rate out of range", stride));
   field(node.params, "stride") = Value::text("1");
   return {in.stride, in.rate * stride};
 }

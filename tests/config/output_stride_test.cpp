@@ -60,5 +60,18 @@ TEST(OutputStride, RefusesWhatItCannotRewrite) {
   EXPECT_THROW(apply_output_stride(elsewhere, 8, "backbone."), Error);
 }
 
+TEST(OutputStride, RefusesNumbersThatOverflow) {
+  const std::string huge = "9223372036854775807";
+  std::vector<NodeSpec> stride{window("backbone.a", "input", "8"), window("backbone.b", "backbone.a", huge)};
+  EXPECT_THROW(apply_output_stride(stride, 8, "backbone."), Error);
+  std::vector<NodeSpec> rate{window("backbone.a", "input", "8"), window("backbone.b", "backbone.a", "2"),
+                             window("backbone.c", "backbone.b", "1", {{"dilation", Value::text(huge)}})};
+  EXPECT_THROW(apply_output_stride(rate, 8, "backbone."), Error);
+  std::vector<NodeSpec> many{window("backbone.0", "input", "8")};
+  for (int i = 1; i < 8; ++i)
+    many.push_back(window("backbone." + std::to_string(i), many.back().name, "1024"));
+  EXPECT_THROW(apply_output_stride(many, 8, "backbone."), Error);
+}
+
 }  // namespace
 }  // namespace atrous
