@@ -53,18 +53,25 @@ LabelSet parse_labels(const Value& map) {
     if (set.find(set.classes.back().name) != set.size() - 1)
       fields.complain("class '" + set.classes.back().name + "' stands twice", &item);
   }
-  if (const Value* pairs = fields.find("flip_pairs"))
+  if (const Value* pairs = fields.find("flip_pairs")) {
+    if (pairs->kind != Value::Kind::list)
+      fields.complain("'flip_pairs' must be a list of [class, class]", pairs);
     for (const Value& pair : pairs->items) {
       std::array<int, 2> ids{-1, -1};
       for (std::size_t i = 0; i < 2 && pair.items.size() == 2; ++i) ids[i] = set.find(pair.items[i].scalar);
       if (ids[0] < 0 || ids[1] < 0) fields.complain("'flip_pairs' must be a list of [class, class]", &pair);
       set.flip_pairs.emplace_back(ids[0], ids[1]);
     }
-  if (const Value* merge = fields.find("merge"))
+  }
+  if (const Value* merge = fields.find("merge")) {
+    if (merge->kind != Value::Kind::map) fields.complain("'merge' must map classes to lists of names", merge);
     for (const auto& [name, sources] : merge->fields) {
       if (set.find(name) < 0) fields.complain("'merge' names '" + name + "', which is no class", &sources);
+      if (sources.kind != Value::Kind::list)
+        fields.complain("'merge' must map classes to lists of names", &sources);
       for (const Value& source : sources.items) set.merge.emplace_back(source.scalar, set.find(name));
     }
+  }
   fields.finish();
   return set;
 }

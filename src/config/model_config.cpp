@@ -241,8 +241,10 @@ ModelConfig parse_model_config(const Value& document, const fs::path& file, cons
   Value parameters = Value::map({{"classes", Value::text(std::to_string(config.labels.size()))}});
   if (config.output_stride)
     parameters.fields.emplace_back("output_stride", Value::text(std::to_string(*config.output_stride)));
-  if (const Value* given = fields.find("parameters"))
+  if (const Value* given = fields.find("parameters")) {
+    if (given->kind != Value::Kind::map) fields.complain("'parameters' must map names to values", given);
     parameters.fields.insert(parameters.fields.end(), given->fields.begin(), given->fields.end());
+  }
   const Value* networks = fields.find("networks");
   Expansion expansion = expand_network(fields.require("network"), fields.text("output", ""), parameters,
                                        library, networks != nullptr ? *networks : Value());

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMostNodes = 50'000;
 constexpr std::size_t kMostDepth = 32;
+constexpr std::size_t kMostReplaced = 10'000;  ///< values that parameters stand for in one place
 constexpr std::int64_t kMostRepeats = 4096;
 
 [[noreturn]] void complain(const Value& at, const std::string& reason) {
@@ -20,11 +21,18 @@ constexpr std::int64_t kMostRepeats = 4096;
 
 using Parameters = std::map<std::string, Value, std::less<>>;
 
-/// $name and ${expression} in a value, replaced.
-Value substitute(const Value& value, const Parameters& parameters) {
+std::size_t count_values(const Value& value) {
+  std::size_t count = 1;
+  for (const Value& item : value.items) count += count_values(item);
+  for (const auto& [key, field] : value.fields) count += count_values(field);
+  return count;
+}
+
+/// `room`: how many values may still be put in.
+Value substitute(const Value& value, const Parameters& parameters, std::size_t& room) {
   Value result = value;
-  for (Value& item : result.items) item = substitute(item, parameters);
-  for (auto& [key, field] : result.fields) field = substitute(field, parameters);
+  for (Value& item : result.items) item = substitute(item, parameters, room);
+  for (auto& [key, field] : result.fields) field = substitute(field, parameters, room);
   if (value.kind != Value::Kind::scalar || value.scalar.size() < 2 || value.scalar[0] != '$') return result;
   if (value.scalar.starts_with("${") && value.scalar.ends_with("}")) {
     const auto lookup = [&](std::string_view name) -> std::optional<std::int64_t> {
@@ -48,9 +56,19 @@ Value substitute(const Value& value, const Parameters& parameters) {
     complain(value, "there is no parameter '" + value.scalar.substr(1, 100) + "'" +
                         (near.empty() ? "" : " (did you mean '" + near + "'?)"));
   }
+  const std::size_t count = count_values(found->second);
+  if (count > room)
+    complain(value, fmt::format("its parameters stand for more than {} values", kMostReplaced));
+  room -= count;
   result = found->second;
   result.where = value.where;
   return result;
+}
+
+/// $name and ${expression} in a value, replaced.
+Value substitute(const Value& value, const Parameters& parameters) {
+  std::size_t room = kMostReplaced;
+  return substitute(value, parameters, room);
 }
 
 /// One list of nodes being expanded: what its names mean.
@@ -87,13 +105,20 @@ class Expander {
       Scope scope{name + ".", name + ".", model.parameters, {{"input", model.inputs.at("input")}}};
       if (input != nullptr)
         scope.inputs["input"] = resolve(substitute(*input, model.parameters), definition, model);
-      values_[name] = expand_list(nodes, output, scope);
+      define(name, expand_list(nodes, output, scope), definition);
     }
   }
 
   std::vector<NodeSpec> take() { return std::move(result_); }
 
  private:
+  /// A node, block or unit and what makes its value. The limit is of those left out by `when`, too.
+  void define(const std::string& path, const std::string& value, const Value& at) {
+    if (values_.size() >= kMostNodes)
+      complain(at, fmt::format("the network has more than {} nodes", kMostNodes));
+    values_[path] = value;
+  }
+
   void check_name(const std::string& name, const Value& at, const Scope& scope) const {
     if (name.empty() || name.find('.') != std::string::npos || scope.inputs.contains(name))
       complain(at,
@@ -143,7 +168,7 @@ class Expander {
       output = node.find("repeat") != nullptr
                    ? expand_repeat(node, path, inputs, scope)
                    : expand_one(node, path, weights_of(node, scope), inputs, scope);
-    values_[path] = output;
+    define(path, output, node);
     return output;
   }
 
@@ -174,7 +199,13 @@ class Expander {
     if (!count || *count < 1 || *count > kMostRepeats)
       complain(count_value, fmt::format("'repeat' must be a whole number from 1 to {}", kMostRepeats));
     const Value* first = node.find("first");
-    const Value* each = node.find("each");
+    Parameters each;
+    if (const Value* given = node.find("each"))
+      for (const auto& [key, list] : given->fields) {
+        each[key] = substitute(list, scope.parameters);
+        if (each[key].items.size() != static_cast<std::size_t>(*count))
+          complain(list, fmt::format("'each: {}' must be a list of {} values", key, *count));
+      }
     for (std::int64_t i = 0; i < *count; ++i) {
       Scope inner = scope;
       inner.parameters["i"] = Value::text(std::to_string(i));
@@ -187,19 +218,13 @@ class Expander {
         else
           copy.fields.emplace_back(key, value);
       };
-      if (each != nullptr)
-        for (const auto& [key, given] : each->fields) {
-          const Value values = substitute(given, scope.parameters);
-          if (values.items.size() != static_cast<std::size_t>(*count))
-            complain(given, fmt::format("'each: {}' must be a list of {} values", key, *count));
-          set(key, values.items[static_cast<std::size_t>(i)]);
-        }
+      for (const auto& [key, values] : each) set(key, values.items[static_cast<std::size_t>(i)]);
       if (first != nullptr && i == 0)
         for (const auto& [key, value] : first->fields) set(key, value);
       const std::string unit = path + "." + std::to_string(i);
       inputs.front() =
           expand_one(copy, unit, weights_of(node, scope) + "." + std::to_string(i), inputs, inner);
-      values_[unit] = inputs.front();
+      define(unit, inputs.front(), node);
     }
     return inputs.front();
   }
@@ -216,8 +241,6 @@ class Expander {
       if (!is_structure(key)) rest.fields.emplace_back(key, substitute(value, scope.parameters));
     if (block != nullptr)
       return expand_block(substitute(*block, scope.parameters), rest, path, weights, inputs);
-    if (result_.size() >= kMostNodes)
-      complain(node, fmt::format("the network has more than {} nodes", kMostNodes));
     result_.push_back({path, substitute(*op, scope.parameters).scalar, inputs, std::move(rest), weights});
     return path;
   }
@@ -266,6 +289,8 @@ class Expander {
   /// Parameters of a use of a block: what is given, else the default (which may use parameters before it).
   static void bind(Scope& scope, const Value* declared, const Value& arguments, const std::string& block) {
     std::vector<std::string> names;
+    if (declared != nullptr && declared->kind != Value::Kind::map)
+      complain(*declared, "block '" + block + "': 'parameters' must map names to defaults");
     if (declared != nullptr)
       for (const auto& [name, fallback] : declared->fields) {
         names.push_back(name);

@@ -55,8 +55,8 @@ class Converter {
   std::size_t values_ = 0;
 };
 
-/// yaml-cpp parses recursively, so nesting is limited before it sees the text: brackets in flow style, and
-/// the first column of a line in block style (each level is indented; "- - - x" nests by dashes).
+/// yaml-cpp parses recursively, so nesting is limited before it sees the text: brackets in flow style, in
+/// block style the dashes of a line ("- - - x"). What nests by indentation alone, kMostBytes limits.
 void check_nesting(const std::string& text, const std::string& name) {
   int depth = 0, line = 1, dashes = 0;
   bool line_start = true;

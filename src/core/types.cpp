@@ -53,7 +53,7 @@ Quantisation quantisation_of(const ValueRange& range) {
 }
 
 std::int64_t Shape::elements() const {
-  constexpr std::int64_t kLimit = std::int64_t{1} << 62;
+  constexpr std::int64_t kLimit = std::int64_t{1} << 60;  // so that bytes, also a few tensors', fit 64 bits
   std::int64_t product = 1;
   for (std::int64_t extent : {n, h, w, c}) {
     auto next = extent < 1 ? std::nullopt : checked_mul(product, extent);

@@ -29,7 +29,7 @@ struct Shape {
 
   bool operator==(const Shape&) const = default;
   std::int64_t pixels() const { return n * h * w; }
-  /// n*h*w*c; throws Error{invalid_argument} where an extent is < 1 or the product does not fit 62 bits.
+  /// n*h*w*c; throws Error{invalid_argument} where an extent is < 1 or the product is above 2^60.
   std::int64_t elements() const;
 };
 

@@ -159,7 +159,7 @@ std::optional<double> parse_number(std::string_view text) {
   if (auto slash = text.find('/');
       slash != std::string_view::npos && text.find('/', slash + 1) == text.npos) {
     auto top = parse_number(text.substr(0, slash)), bottom = parse_number(text.substr(slash + 1));
-    if (!top || !bottom || *bottom == 0) return std::nullopt;
+    if (!top || !bottom || *bottom == 0 || !std::isfinite(*top / *bottom)) return std::nullopt;
     return *top / *bottom;
   }
   double value = 0;

@@ -141,6 +141,20 @@ TEST(Modules, NamesFileAndLineOfEveryMistake) {
     doubling += fmt::format("b{}: {{nodes: [{{name: n, block: b{}, repeat: 4000}}]}}\n", i, i - 1);
   EXPECT_NE(expand_message("- {name: a, block: b5}", doubling).find("more than 50000 nodes"),
             std::string::npos);
+  EXPECT_EQ(expand_message("- {name: a, block: x}", "x: {parameters: [out], nodes: [{name: n, op: relu}]}"),
+            "b.yaml:1: block 'x': 'parameters' must map names to defaults");
+}
+
+TEST(Modules, RefusesWhatGrowsWithoutNodes) {
+  std::string unwanted = "b0: {nodes: [{name: n, op: relu, when: 0}]}\n", doubling = "{p0: [1, 1]";
+  for (int i = 1; i < 6; ++i)
+    unwanted += fmt::format("b{}: {{nodes: [{{name: n, block: b{}, repeat: 4000}}]}}\n", i, i - 1);
+  EXPECT_NE(expand_message("- {name: a, block: b5}", unwanted).find("more than 50000 nodes"),
+            std::string::npos);
+  for (int i = 1; i < 40; ++i) doubling += fmt::format(", p{0}: [$p{1}, $p{1}]", i, i - 1);
+  EXPECT_EQ(expand_message("- {name: a, block: x}",
+                           "x: {parameters: " + doubling + "}, nodes: [{name: n, op: relu}]}"),
+            "b.yaml:1: its parameters stand for more than 10000 values");
 }
 
 Expansion expand_networks(const std::string& networks, const std::string& nodes) {
@@ -217,7 +231,8 @@ TEST(Labels, ParsesAndComplains) {
   EXPECT_EQ(voc_color(255), kIgnoreColor);
   for (const char* bad : {"classes: []", "classes: [a, a]", "classes: [{name: a, color: [1, 2]}]",
                           "classes: [a]\nflip_pairs: [[a, b]]", "classes: [a]\nfoo: 1",
-                          "classes: [a]\nmerge: {b: [c]}", "name: x"})
+                          "classes: [a]\nmerge: {b: [c]}", "classes: [a, b]\nflip_pairs: a",
+                          "classes: [a]\nmerge: [a]", "classes: [a]\nmerge: {a: b}", "name: x"})
     EXPECT_THROW(parse_labels(parse_yaml(bad, "l.yaml")), Error) << bad;
 }
 
