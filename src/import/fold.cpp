@@ -75,9 +75,15 @@ Array transpose(const Array& source, const Dims& order, FoldBudget& budget) {
   return source.strided(dims, strides, 0);
 }
 
+std::int64_t whole_number(const Inputs& inputs, std::size_t index) {
+  const Array& array = input(inputs, index);
+  if (array.count() != 1) fail(ErrorCode::bad_file, "has {} numbers as input {}", array.count(), index + 1);
+  return array.whole(0);
+}
+
 Array range(const Inputs& inputs, FoldBudget& budget) {
-  const std::int64_t start = input(inputs, 0).whole(0), limit = input(inputs, 1).whole(0),
-                     step = input(inputs, 2).whole(0);
+  const std::int64_t start = whole_number(inputs, 0), limit = whole_number(inputs, 1),
+                     step = whole_number(inputs, 2);
   if (!input(inputs, 0).is_whole()) fail(ErrorCode::unsupported, "accepted is a range of whole numbers");
   const SliceRange numbers = slice_range(0, std::int64_t{1} << 40, start, limit, step);
   if (start < 0 || limit < 0 || step < 1)

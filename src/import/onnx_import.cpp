@@ -15,8 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Value whole(std::int64_t value) { return Value::text(std::to_string(value)); }
-
 /// One or three numbers, as a list of three.
 Value triple(const std::vector<std::string>& given, const char* fallback, const char* option) {
   if (given.size() > 3 || given.size() == 2)
@@ -41,14 +39,15 @@ Value input_map(const ImportOptions& options, const SizedNetwork& sized, bool by
     map.fields.emplace_back("policy", Value::text("stretch"));
     map.fields.emplace_back("size", pair_of(sized.height, sized.width));
   } else if (sized.multiple > 1) {
-    map.fields.emplace_back("multiple", whole(sized.multiple));
-    map.fields.emplace_back("size", whole(512));  // a whole number of every multiple, for inspect and bench
+    map.fields.emplace_back("multiple", number(std::int64_t{sized.multiple}));
+    map.fields.emplace_back(
+        "size", number(std::int64_t{512}));  // a whole number of every multiple, for inspect and bench
   }
   return map;
 }
 
 Value labels(const std::string& given, std::int64_t classes) {
-  if (given.empty()) return whole(classes);
+  if (given.empty()) return number(classes);
   std::error_code status;
   if (!fs::is_regular_file(given, status)) {
     if (given.find_first_of("/.") != std::string::npos)

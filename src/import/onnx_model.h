@@ -40,7 +40,7 @@ struct OnnxNode {
 struct OnnxInput {
   std::string name;
   Dims dims;
-  bool has_shape = false, is_u8 = false;
+  bool is_u8 = false;
 };
 
 /// A model's main graph. Sub-graphs and functions are not read; operators that need them are refused by name.

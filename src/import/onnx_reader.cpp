@@ -170,7 +170,6 @@ class OnnxReader {
   }
 
   static void read_shape(Message message, OnnxInput& value) {
-    value.has_shape = true;
     WireField field, part;
     for (WireReader reader(message); reader.next(field);) {
       if (field.number != 1) continue;

@@ -12,7 +12,8 @@
 
 namespace atrous {
 
-/// Numbers of ONNX's tensors and their files. `owner` keeps the model's bytes alive.
+/// Numbers of ONNX's tensors, in the model's file or in files of external data. What is read keeps the files
+/// mapped.
 class OnnxTensors {
  public:
   OnnxTensors(const std::filesystem::path& model, MappedFile mapped);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "import/probe.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "core/error.h"
 #include "import/translator.h"

@@ -157,6 +157,10 @@ TEST_F(OnnxImport, RefusesGraphsThatDoNotHold) {
   OnnxWriter wrong;
   wrong.constant<float>("w", {2, 4, 1, 1}, std::vector<float>(8)).node("Conv", {"input", "w"}, "y");
   EXPECT_THAT(reason(wrong.finish("y")), HasSubstr("do not fit 3 input channels"));
+  OnnxWriter empty;
+  empty.constant<std::int64_t>("none", {0}, {}).node("Range", {"none", "none", "none"}, "r");
+  EXPECT_THAT(reason(empty.node("Reshape", {"input", "r"}, "y").finish("y")),
+              HasSubstr("operator Range (node 'r', opset 17): has 0 numbers as input 1"));
 }
 
 TEST_F(OnnxImport, ReadsNumbersInEveryForm) {
