@@ -14,8 +14,8 @@ Ratio::Ratio(std::int64_t numerator, std::int64_t denominator) {
 
 namespace {
 
-constexpr std::int64_t kMostParts = 64;  ///< of a stride that is no whole number
-constexpr std::int64_t kLargestPeriod = 1 << 20;
+constexpr std::int64_t kMostParts = 64;           ///< of a stride that is no whole number
+constexpr std::int64_t kLargestPeriod = 1 << 20;  ///< and numbers of a stride, so that products fit
 
 /// An element i of an operator's output reads its input from step * i + first to step * i + last.
 struct Reads {
@@ -107,8 +107,12 @@ class Rules {
         out.fixed = false;
         return out;
       }
-      out.rows = through(out.rows, resized(like.rows.stride / out.rows.stride, p));
-      out.columns = through(out.columns, resized(like.columns.stride / out.columns.stride, p));
+      const Ratio row_step = like.rows.stride / out.rows.stride,
+                  column_step = like.columns.stride / out.columns.stride;
+      if (std::max(row_step.under, column_step.under) > kLargestPeriod)
+        return fail_with("resizes by no ratio of small whole numbers", out);
+      out.rows = through(out.rows, resized(row_step, p));
+      out.columns = through(out.columns, resized(column_step, p));
       return out;
     }
     if (out.fixed) return out;
@@ -197,7 +201,7 @@ class Rules {
 /// Makes the period one of this stride too; false where it gets out of hand.
 bool extend_period(std::int64_t& period, const Ratio& stride) {
   period = std::lcm(period, stride.over);
-  return period <= kLargestPeriod;
+  return period <= kLargestPeriod && stride.under <= kLargestPeriod;
 }
 
 }  // namespace

@@ -191,6 +191,14 @@ TEST(Field, WhatNoWindowCanStandForIsNamed) {
     const ReceptiveFields fields = receptive_fields(build(yaml, {1, 16, 16, 3}));
     EXPECT_NE(fields.refusal.find(refusal), std::string::npos) << fields.refusal;
   }
+  std::string zooms;  // 1024 times 1024 times ... overflows
+  for (int i = 0; i < 8; ++i)
+    zooms += fmt::format(
+        "- {{name: up{0}, op: resize, scale: 1024}}\n"
+        "- {{name: down{0}, op: average_pool, kernel: 1024}}\n",
+        i);
+  EXPECT_EQ(receptive_fields(build(zooms, {1, 1, 1, 3})).refusal,
+            "node 'up2' has a stride that no window can follow");
 }
 
 TEST(Field, PassesDoNotChangeIt) {
