@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/stopwatch.h"
@@ -106,12 +107,6 @@ std::optional<FileLock> lock_if_possible(const std::filesystem::path& file) {
   }
 }
 
-std::uint64_t fnv(std::string_view text) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
-}
-
 }  // namespace
 
 std::string describe_problem(const NodeDesc& node) {
@@ -130,7 +125,10 @@ std::filesystem::path cache_folder() {
 
 Tuner::Tuner(const Backend& backend, const std::filesystem::path& folder) : backend_(backend) {
   if (folder.empty()) return;
-  file_ = folder / fmt::format("tuning-{:016x}.json", fnv(ATROUS_VERSION " " + backend.describe()));
+  Digest digest;
+  digest.add(ATROUS_VERSION);
+  digest.add(backend.describe());
+  file_ = folder / fmt::format("tuning-{}.json", digest.text());
   known_ = read_times(file_);
 }
 
@@ -140,7 +138,7 @@ std::vector<Tuner::Measured> Tuner::measure(const NodeDesc& node,
   for (const TensorDesc& input : node.inputs) inputs.push_back(one_image(input));
   const NodeDesc image{node.name,      node.params,    inputs, one_image(node.output),
                        node.constants, node.allow_tf32};
-  const std::string problem = describe_problem(image);
+  const std::string problem = describe_problem(image) + (node.allow_tf32 ? " tf32" : "");
   std::lock_guard lock(mutex_);
   auto is_known = [&](const std::vector<Measured>& times) {
     return times.size() == candidates.size() &&

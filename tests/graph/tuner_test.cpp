@@ -50,6 +50,19 @@ TEST_F(TunerFile, KeepsWhatAnotherWroteSinceItWasRead) {
   EXPECT_FALSE(has_all(3));
 }
 
+TEST_F(TunerFile, KeepsTimesWithAndWithoutTf32) {
+  const OpParams relu = ActivationParams{ActivationKind::relu};
+  const TensorDesc map = TensorDesc::dense({1, 1, 1, 1});
+  const NodeDesc exact{"relu", relu, {&map, 1}, map, {}}, rounded{"relu", relu, {&map, 1}, map, {}, true};
+  Tuner tuner(*backend_, folder_.path());
+  tuner.measure(exact, {&kFirst});
+  tuner.measure(rounded, {&kFirst, &kSecond});
+  prepared = 0;
+  tuner.measure(exact, {&kFirst});
+  tuner.measure(rounded, {&kFirst, &kSecond});
+  EXPECT_EQ(prepared, 0);
+}
+
 TEST_F(TunerFile, KeepsWhatManyWriteAtOnce) {
   constexpr int kWriters = 8, kEach = 5;
   std::vector<std::thread> writers;
