@@ -230,7 +230,7 @@ ModelConfig parse_model_config(const Value& document, const fs::path& file, cons
   config.file = file;
   config.name = fields.text("name", file.stem().string());
   config.task = fields.text("task", "");
-  config.description = fields.text("description", "");
+  fields.text("description", "");  // for who reads the file
   config.labels = read_labels(fields, folders);
   config.input = read_input(fields.require("input"));
   for (const std::string& name : fields.texts("weights"))

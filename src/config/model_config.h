@@ -76,7 +76,7 @@ struct RefineSpec {
 /// A model as its YAML says, blocks expanded. No weights are read and no operator is checked yet
 /// (graph/builder.h does).
 struct ModelConfig {
-  std::string name, task, description;
+  std::string name, task;
   std::filesystem::path file;        ///< the YAML
   std::vector<WeightsFile> weights;  ///< what they hold together are the network's tensors
   std::optional<WeightsOrigin> weights_from;

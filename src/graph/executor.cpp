@@ -76,7 +76,6 @@ void Executor::prepare(const Shape& input) {
   }
   if (prepared.arena != arenas_) bind(prepared);
   if (network_->options().poison) poison(0, plan.arena_bytes);
-  step_seconds_.assign(profiling_ ? plan.steps.size() : 0, 0);
   current_ = &prepared;
 }
 
@@ -84,6 +83,7 @@ void Executor::run() {
   if (current_ == nullptr) fail(ErrorCode::internal, "executor: run() before prepare()");
   check_cancelled();
   network_->backend().set_threads(threads_);
+  step_seconds_.assign(profiling_ ? current_->plan->steps.size() : 0, 0);
   const bool plain = !profiling_ && !observer_ && !network_->options().poison;
   if (plain && network_->options().record && current_->runs++ == 1) try {
       current_->recording = stream_->record([this] { run_steps(); });

@@ -69,11 +69,12 @@ class Executor {
 
   const Plan& plan() const { return *current_->plan; }  ///< of the last prepare()
   int threads() const { return threads_; }
-  /// Seconds each step of the plan took in the last run with profiling on (empty before).
+  /// Runs from now on wait for each step and note its time.
   void set_profiling(bool on) { profiling_ = on; }
   /// Called after each step of a run with the node, of the network's graph, and the value that it has made.
   using Observer = std::function<void(const Node& node, const TensorView& value)>;
   void set_observer(Observer observer) { observer_ = std::move(observer); }
+  /// Seconds that each step of the plan took in the last run; empty without profiling.
   std::span<const double> step_seconds() const { return step_seconds_; }
 
  private:

@@ -65,8 +65,6 @@ void apply_affine(Node& conv, const Affine& affine) {
 
 }  // namespace
 
-Graph drop_dead_nodes(const Graph& graph) { return Rewrite(graph).finish(); }
-
 Graph drop_identities(const Graph& graph) {
   Rewrite rewrite(graph);
   for (int i = 1; i < graph.size(); ++i)

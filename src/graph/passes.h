@@ -5,11 +5,8 @@
 
 namespace atrous {
 
-/// Rewrites that keep a graph's outputs (up to rounding). Each returns a new graph without nodes nobody
-/// needs.
-
-/// Leaves out nodes whose value no output depends on.
-Graph drop_dead_nodes(const Graph& graph);
+/// Rewrites that keep a graph's outputs (up to rounding). Each returns a new graph without nodes whose value
+/// no output depends on.
 
 /// Readers of an identity (or dropout) read its input instead.
 Graph drop_identities(const Graph& graph);

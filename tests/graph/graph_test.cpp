@@ -80,7 +80,7 @@ TEST(Passes, LeaveTheNodesTheyShould) {
     return std::count_if(g.nodes().begin(), g.nodes().end(), [&](const Node& n) { return n.kind() == kind; });
   };
   EXPECT_EQ(count(graph, OpKind::conv2d), 7);
-  EXPECT_EQ(count(drop_dead_nodes(graph), OpKind::conv2d), 6) << "all but 'unused'";
+  EXPECT_EQ(count(drop_identities(graph), OpKind::conv2d), 6) << "all but 'unused'";
   EXPECT_EQ(count(drop_identities(graph), OpKind::identity), 0);
   const Graph folded = fold_affine(drop_identities(graph));
   EXPECT_EQ(count(folded, OpKind::batch_norm), 0);
@@ -389,6 +389,16 @@ TEST(Executor, BatchEqualsSinglesAndShapesMayAlternate) {
     expect_near(run(other, kInput, test::image_of(images, 3, i)), test::image_of(together, 3, i), 1e-5);
   EXPECT_EQ(run(executor, batch, images), together);
   EXPECT_EQ(run(executor, large, noise(large)), first_large);
+}
+
+TEST(Executor, MayBeProfiledFromAnyRunOn) {
+  Executor executor(std::make_shared<Network>(build(kPyramid, kInput), kInput, make_backend({})), 1);
+  executor.prepare(kInput);
+  executor.run();
+  EXPECT_TRUE(executor.step_seconds().empty());
+  executor.set_profiling(true);
+  executor.run();
+  EXPECT_EQ(executor.step_seconds().size(), executor.plan().steps.size());
 }
 
 TEST(Executor, ThreadsDoNotChangeTheResult) {
