@@ -54,6 +54,13 @@ struct LabelMap {
   std::vector<std::uint8_t> ids;
 };
 
+/// Pixels of each id, 256 of them.
+inline std::vector<std::int64_t> count_pixels(const LabelMap& labels) {
+  std::vector<std::int64_t> counts(256);
+  for (std::uint8_t id : labels.ids) ++counts[id];
+  return counts;
+}
+
 /// Scores of every class at every pixel, [height, width, classes] with the class fastest. Whether they are
 /// logits, probabilities or unary energies (-log p) is said where a map is passed.
 struct ScoreMap {

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/codec.h"
 
-#include <memory>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "core/buffer.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "image/mat.h"
 #include "image/sniff.h"
 
 namespace atrous {
 namespace {
-
-cv::Mat borrow(const ImageView& image) {
-  return {image.height, image.width, CV_8UC3, const_cast<std::uint8_t*>(image.data),
-          static_cast<std::size_t>(image.stride)};
-}
 
 std::vector<std::byte> encode(const ImageView& image, const char* extension,
                               const std::vector<int>& options) {
@@ -47,7 +43,7 @@ Image decode_image(std::span<const std::byte> file, const std::string& name) {
   if (bgr.empty()) {
     // OpenCV does not tell a lack of memory from a broken file; the former throws here
     const auto pixels = static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.height);
-    std::make_unique_for_overwrite<std::uint8_t[]>(pixels * 3);
+    const Buffer memory(pixels * 3);
     fail(ErrorCode::bad_file, "{}: is a broken {} file", name, header.format);
   }
   Image image{bgr.cols, bgr.rows, std::vector<std::uint8_t>(bgr.total() * 3)};

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/npy.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
 
-#include "core/checked.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/half.h"

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
-#include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
+#include "image/mat.h"
 
 namespace atrous {
 namespace {
@@ -91,12 +91,6 @@ void draw_classes(const ImageView& photo, const LabelMap& labels, const LabelSet
 
 }  // namespace
 
-std::vector<std::int64_t> count_pixels(const LabelMap& labels) {
-  std::vector<std::int64_t> counts(256);
-  for (std::uint8_t id : labels.ids) ++counts[id];
-  return counts;
-}
-
 Image color_map(const LabelMap& labels, const LabelSet& set) {
   Image image{labels.width, labels.height, {}};
   image.rgb.reserve(labels.ids.size() * 3);
@@ -125,9 +119,7 @@ Image thumbnail(const ImageView& photo, const LabelMap& labels, const LabelSet& 
   small.rgb.resize(static_cast<std::size_t>(size.area()) * 3);
   LabelMap ids{size.width, size.height, std::vector<std::uint8_t>(static_cast<std::size_t>(size.area()))};
   cv::Mat pixels(size, CV_8UC3, small.rgb.data()), classes(size, CV_8UC1, ids.ids.data());
-  cv::resize(cv::Mat(photo.height, photo.width, CV_8UC3, const_cast<std::uint8_t*>(photo.data),
-                     static_cast<std::size_t>(photo.stride)),
-             pixels, size, 0, 0, cv::INTER_AREA);
+  cv::resize(borrow(photo), pixels, size, 0, 0, cv::INTER_AREA);
   cv::resize(cv::Mat(labels.height, labels.width, CV_8UC1, const_cast<std::uint8_t*>(labels.ids.data())),
              classes, size, 0, 0, cv::INTER_NEAREST);
   Image drawn = small;

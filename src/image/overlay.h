@@ -16,7 +16,4 @@ Image thumbnail(const ImageView& photo, const LabelMap& labels, const LabelSet& 
 /// Every pixel in its class's colour.
 Image color_map(const LabelMap& labels, const LabelSet& set);
 
-/// Pixels of each id, 256 of them.
-std::vector<std::int64_t> count_pixels(const LabelMap& labels);
-
 }  // namespace atrous

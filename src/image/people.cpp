@@ -6,6 +6,8 @@
 #include <opencv2/objdetect.hpp>
 #include <tuple>
 
+#include "image/mat.h"
+
 namespace atrous {
 namespace {
 
@@ -47,14 +49,12 @@ std::vector<Window> find_windows(const ImageView& photo) {
     detector.setSVMDetector(cv::HOGDescriptor::getDefaultPeopleDetector());
     return detector;
   }();
-  const cv::Mat rgb(photo.height, photo.width, CV_8UC3, const_cast<std::uint8_t*>(photo.data),
-                    static_cast<std::size_t>(photo.stride));
   const double factor = kLongSide / std::max(photo.width, photo.height);
   const cv::Size size(std::max(1, cvRound(photo.width * factor)),
                       std::max(1, cvRound(photo.height * factor)));
   const int border = cvRound(kLongSide * kBorder);
   cv::Mat scaled, framed;
-  cv::resize(rgb, scaled, size, 0, 0, factor < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+  cv::resize(borrow(photo), scaled, size, 0, 0, factor < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
   cv::copyMakeBorder(scaled, framed, border, border, border, border, cv::BORDER_REPLICATE);
   cv::cvtColor(framed, framed, cv::COLOR_RGB2BGR);  // the detector's order of channels
   std::vector<cv::Rect> found;

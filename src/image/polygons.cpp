@@ -110,8 +110,7 @@ std::vector<std::vector<PixelPolygon>> trace_polygons(const LabelMap& labels) {
 std::string encode_polygons(const LabelMap& labels, const LabelSet& set, const std::string& file_name) {
   using Json = nlohmann::ordered_json;
   auto dump = [](const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); };
-  std::array<std::int64_t, 256> areas{};
-  for (std::uint8_t id : labels.ids) ++areas[id];
+  const std::vector<std::int64_t> areas = count_pixels(labels);
   const Json image{{"file_name", file_name}, {"width", labels.width}, {"height", labels.height}};
   std::string text = R"({"type":"FeatureCollection","image":)" + dump(image) + R"(,"features":[)";
   const std::vector<std::vector<PixelPolygon>> polygons = trace_polygons(labels);

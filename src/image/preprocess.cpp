@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "core/error.h"
+#include "image/mat.h"
 
 namespace atrous {
 namespace {
@@ -64,14 +64,12 @@ PhotoSampling sample_logits(const Geometry& g, std::int64_t logits_width, std::i
 
 ImageView scale_photo(const ImageView& photo, const Geometry& g, Image& memory) {
   if (g.scaled_width == photo.width && g.scaled_height == photo.height) return photo;
-  const cv::Mat source(photo.height, photo.width, CV_8UC3, const_cast<std::uint8_t*>(photo.data),
-                       static_cast<std::size_t>(photo.stride));
   memory.width = g.scaled_width, memory.height = g.scaled_height;
   memory.rgb.resize(std::size_t{3} * static_cast<std::size_t>(g.scaled_width) *
                     static_cast<std::size_t>(g.scaled_height));
   cv::Mat scaled(g.scaled_height, g.scaled_width, CV_8UC3, memory.rgb.data());
   const bool shrinks = 2 * g.scaled_width < photo.width || 2 * g.scaled_height < photo.height;
-  cv::resize(source, scaled, scaled.size(), 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
+  cv::resize(borrow(photo), scaled, scaled.size(), 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
   return memory.view();
 }
 

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "config/labels.h"
+#include "image/mat.h"
 
 namespace atrous {
 namespace {
@@ -80,10 +80,8 @@ Image template_sheet(const ImageView& photo, const TemplateMasks& what) {
   Image image{photo_width + 2 * kGap + kColumns * kCell, std::max(kPhotoHeight, rows * kCell) + 2 * kGap, {}};
   image.rgb.assign(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3, 255);
   cv::Mat page(image.height, image.width, CV_8UC3, image.rgb.data());
-  const cv::Mat pixels(photo.height, photo.width, CV_8UC3, const_cast<std::uint8_t*>(photo.data),
-                       static_cast<std::size_t>(photo.stride));
   cv::Mat shown = page(cv::Rect(kGap, kGap, photo_width, kPhotoHeight));
-  cv::resize(pixels, shown, shown.size(), 0, 0, cv::INTER_AREA);
+  cv::resize(borrow(photo), shown, shown.size(), 0, 0, cv::INTER_AREA);
   draw_boxes(shown, what, scale);
   for (std::size_t k = 0; k < what.names.size(); ++k) {
     const cv::Point corner(photo_width + 2 * kGap + static_cast<int>(k) % kColumns * kCell,

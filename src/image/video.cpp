@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "image/codec.h"
+#include "image/mat.h"
 
 namespace atrous {
 namespace {
@@ -138,9 +139,7 @@ void VideoWriter::add(const ImageView& frame) {
   if (frame.width != width_ || frame.height != height_)
     fail(ErrorCode::invalid_argument, "{}: a frame of {}x{} does not fit among those of {}x{}",
          name_.string(), frame.width, frame.height, width_, height_);
-  const cv::Mat rgb(frame.height, frame.width, CV_8UC3, const_cast<std::uint8_t*>(frame.data),
-                    static_cast<std::size_t>(frame.stride));
-  cv::cvtColor(rgb, encoder_->frame, cv::COLOR_RGB2BGR);
+  cv::cvtColor(borrow(frame), encoder_->frame, cv::COLOR_RGB2BGR);
   encoder_->video.write(encoder_->frame);
 }
 

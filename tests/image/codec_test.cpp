@@ -2,6 +2,7 @@
 // Image files as they come: every kind decodes to the same pixels, and hostile ones fail in one line.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cstring>
 #include <opencv2/imgcodecs.hpp>
@@ -140,6 +141,25 @@ TEST(Codec, HostileFilesFailInOneLine) {
   std::memset(none.data() + 16, 0, 8);
   EXPECT_THAT(message_of(none), testing::HasSubstr("has no pixels (0x0)"));
 }
+
+#ifndef ATROUS_SANITIZED  // which keep far more memory than a limit could leave
+TEST(Codec, PixelsThatFindNoMemoryAreNoBrokenFile) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  Bytes file = encode(".png", quadrants());
+  for (const std::size_t side : {16U, 20U}) file[side + 2] = std::byte{0x40};  // 16384 more each way
+  const auto decode_in_little_memory = [&] {
+    const rlimit half_a_gigabyte{1U << 29U, 1U << 29U};
+    setrlimit(RLIMIT_AS, &half_a_gigabyte);
+    try {
+      decode_image(file, "huge");
+    } catch (const Error& error) {
+      std::exit(static_cast<int>(error.code()));
+    }
+  };
+  EXPECT_EXIT(decode_in_little_memory(), testing::ExitedWithCode(static_cast<int>(ErrorCode::out_of_memory)),
+              "");
+}
+#endif
 
 TEST(Codec, TruncatedFilesFail) {
   std::mt19937 random(5);
