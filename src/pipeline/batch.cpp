@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/parallel.h"
 #include "core/stopwatch.h"
 #include "image/codec.h"
 #include "image/overlay.h"
@@ -93,6 +94,7 @@ class Batch {
     }
     segmented_.close();
     encoder.join();
+    thrown_.rethrow();
     return summary_;
   }
 
@@ -110,11 +112,24 @@ class Batch {
     }
   }
 
+  /// Runs `work` outside of any job; run() throws what it throws, and no more images are started.
+  template <typename Work>
+  void kept(const Work& work) {
+    thrown_.keep([&] {
+      try {
+        work();
+      } catch (...) {
+        gave_up_ = true;
+        throw;
+      }
+    });
+  }
+
   bool stopping() const { return stop_.stop_requested() || gave_up_; }
 
   void decode_all() {
     for (std::size_t i = 0; i < inputs_.size() && !stopping(); ++i)
-      is_video(inputs_[i].file) ? decode_video(inputs_[i]) : decode_photo(inputs_[i]);
+      kept([&] { is_video(inputs_[i].file) ? decode_video(inputs_[i]) : decode_photo(inputs_[i]); });
     decoded_.close();
   }
 
@@ -232,7 +247,7 @@ class Batch {
       if (jobs.empty()) return;
       waiting.emplace(jobs[0].index, std::move(jobs[0]));
       for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(++next)) {
-        finish(it->second);
+        kept([&] { finish(it->second); });
         const std::size_t bytes = it->second.bytes;
         waiting.erase(it);
         in_flight_.leave(bytes);
@@ -335,6 +350,7 @@ class Batch {
   InFlight in_flight_;
   std::size_t pushed_ = 0;  ///< jobs so far
   std::atomic<bool> gave_up_{false};
+  Thrown thrown_;
   BatchSummary summary_;
 };
 

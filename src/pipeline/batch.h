@@ -83,8 +83,9 @@ void refuse_to_overwrite(const std::vector<InputFile>& inputs, const BatchOption
 /// `models`: one model, once a device; the workers take turns among them. Decodes, segments and encodes as a
 /// pipeline with bounded queues. A broken image, or frame of a video, fails alone. `finished` is called for
 /// every started image in the order of `inputs`, one call at a time; for a video once a frame, then for the
-/// video, unless it was stopped, which is a camera's usual end but leaves a file undone. Outputs do not
-/// depend on workers, batch or threads.
+/// video, unless it was stopped, which is a camera's usual end but leaves a file undone. What it throws is
+/// thrown once the images under way are done; no more are started. Outputs do not depend on workers, batch or
+/// threads.
 BatchSummary run_batch(const std::vector<std::shared_ptr<const Model>>& models, const SegmentOptions& segment,
                        const BatchOptions& options, const std::vector<InputFile>& inputs,
                        const std::function<void(const ImageOutcome&)>& finished, std::stop_token stop = {});

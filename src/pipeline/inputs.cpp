@@ -64,8 +64,9 @@ void add_glob(const std::string& pattern, InputList& list) {
   glob_t matches{};
   const int status = ::glob(pattern.c_str(), 0, nullptr, &matches);
   const std::size_t before = list.files.size();
+  std::error_code gone;
   for (std::size_t i = 0; status == 0 && i < matches.gl_pathc; ++i)
-    if (fs::is_regular_file(matches.gl_pathv[i])) add_named(list, matches.gl_pathv[i]);
+    if (fs::is_regular_file(matches.gl_pathv[i], gone)) add_named(list, matches.gl_pathv[i]);
   globfree(&matches);
   if (list.files.size() == before) fail(ErrorCode::not_found, "{}: no file matches", pattern);
 }

@@ -139,7 +139,8 @@ std::string outputs_digest(const BatchOptions& options, const InputFile& input) 
     return any;
   };
   if (!video) return add_files(input) ? digest.text() : "";
-  if (!fs::is_regular_file(input.file)) return "";  // what a camera saw is not seen again
+  std::error_code status;
+  if (!fs::is_regular_file(input.file, status)) return "";  // what a camera saw is not seen again
   if (options.save.overlay && !add_stamp(digest, video_path(options.folder, input))) return "";
   for (std::int64_t number = 0;; number += options.frames.every)
     if (const std::string stem = frame_stem(input, number); !add_files({input.file, stem})) break;

@@ -136,6 +136,17 @@ TEST_F(BatchTest, StopsWhenAsked) {
   EXPECT_EQ(none.done + none.failed, 0U);
 }
 
+TEST_F(BatchTest, ThrowsWhatItsCallerThrows) {
+  const InputList inputs = list_inputs({(folder_ / "in").string()}, false);
+  int told = 0;
+  EXPECT_THROW(run_batch({model_}, {}, {folder_ / "out", {}, 2}, inputs.files,
+                         [&](const ImageOutcome&) {
+                           if (++told == 2) throw std::length_error("no room");
+                         }),
+               std::length_error);
+  EXPECT_GE(told, 2);
+}
+
 TEST_F(BatchTest, MirroredInferenceSwapsLeftAndRight) {
   Image photo{40, 40, std::vector<std::uint8_t>(4800)};
   std::mt19937 random(2);
