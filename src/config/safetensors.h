@@ -11,7 +11,7 @@
 
 namespace atrous {
 
-/// A safetensors file, memory-mapped; tensors of type F32, F16 and BF16 can be used. The header is not
+/// A safetensors file, memory-mapped; tensors of type F32, F16, BF16 and I8 can be used. The header is not
 /// trusted: lengths, shapes and offsets are checked against the file, and no two tensors may overlap. The map
 /// lives as long as any tensor.
 class SafetensorsFile : public WeightSource {

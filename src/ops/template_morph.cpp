@@ -6,13 +6,13 @@
 //
 // For label k = 1..K with the dictionary D_k >= 0 of T_k templates, each h x w pixels in row-major order,
 // coefficients a_k and box (cx, cy, sx, sy, v)_k, lengths in units of the map's sides:
-//   mask           m_k = clamp(D_k a_k, 0, 1)
-//   box position   u = ((x + 0.5)/W - cx)/sx + 0.5 of pixel (x, y) of the W x H map; t alike in y, H, cy, sy
-//   paste          P_k(x, y) = clamp(v_k, 0, 1) * m_k at column u*w - 0.5, row t*h - 0.5, bilinearly with
-//   zeros
-//                  around the mask, where u and t lie in [0, 1); else 0
-//   background     P_0 = (1 - P_1) (1 - P_2) ... (1 - P_K)
-//   distribution   p_k = P_k / (P_0 + P_1 + ... + P_K), k = 0..K; the sum is at least 1
+// - mask: m_k = clamp(D_k a_k, 0, 1)
+// - box position: u = ((x + 0.5)/W - cx)/sx + 0.5 of pixel (x, y) of the W x H map; t alike in y, H, cy, sy
+// - paste: P_k(x, y) = clamp(v_k, 0, 1) * m_k at column u*w - 0.5, row t*h - 0.5, bilinearly with zeros
+//   around the mask, where u and t lie in [0, 1); else 0
+// - background: P_0 = (1 - P_1) (1 - P_2) ... (1 - P_K)
+// - distribution: p_k = P_k / (P_0 + P_1 + ... + P_K), k = 0..K; the sum is at least 1
+//
 // A box with sx or sy below kLeastMorphSide, or with a side or centre that is not finite, covers nothing.
 #include <algorithm>
 #include <numeric>

@@ -30,12 +30,11 @@ struct Dataset {
 };
 
 /// The data set in `folder`, or none where its folders are those of none of these:
-///   VOC         SegmentationClass/NAME.png, the names in ImageSets/Segmentation/SPLIT.txt,
-///   JPEGImages/NAME.jpg Cityscapes  gtFine/SPLIT/CITY/NAME_gtFine_labelIds.png, or where there are none of
-///   these
-///               ..._labelTrainIds.png; leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png
-///   ADE20K      annotations/SPLIT/NAME.png, images/SPLIT/NAME.jpg, "val" being validation and "train"
-///               training
+/// - VOC: SegmentationClass/NAME.png, JPEGImages/NAME.jpg, the names in ImageSets/Segmentation/SPLIT.txt
+/// - Cityscapes: gtFine/SPLIT/CITY/NAME_gtFine_labelIds.png, or where there are none of these
+///   ..._labelTrainIds.png; leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png
+/// - ADE20K: annotations/SPLIT/NAME.png, images/SPLIT/NAME.jpg, "val" being validation and "train" training
+///
 /// Throws Error{not_found} where the split is missing or empty.
 std::optional<Dataset> find_dataset(const std::filesystem::path& folder, const std::string& split);
 

@@ -70,8 +70,7 @@ void start_pasting(SegmentResult& whole, int width, int height, int classes) {
   if (values > kMostProbabilities)
     fail(ErrorCode::invalid_argument,
          "probabilities of {} classes for {}x{} pixels take {:.1f} GB of memory, {:.1f} are allowed; labels "
-         "alone "
-         "take {:.1f}",
+         "alone take {:.1f}",
          classes, width, height, static_cast<double>(values) * 4e-9,
          static_cast<double>(kMostProbabilities) * 4e-9, static_cast<double>(pixels) * 1e-9);
   whole.labels = {width, height, std::vector<std::uint8_t>(pixels)};

@@ -219,8 +219,7 @@ std::string Tiling::note() const {
   if (overlap_ < needs_.overlap)
     return fmt::format(
         "tiles overlap by {} pixels, from {} on they equal the whole photo (the receptive field): labels can "
-        "differ "
-        "between tiles",
+        "differ between tiles",
         overlap_, needs_.overlap);
   return "";
 }

@@ -32,8 +32,7 @@ struct Superpixels {
 Superpixels slic(const ImageView& image, const SlicParams& params);
 
 /// Every pixel gets the mean of its superpixel's scores. The result does not depend on the size of the OpenMP
-/// team. Throws Error{invalid_argument} where the sizes
-/// differ.
+/// team. Throws Error{invalid_argument} where the sizes differ.
 ScoreMap smooth_over_superpixels(ScoreMap scores, const Superpixels& superpixels);
 
 }  // namespace atrous
