@@ -2,7 +2,7 @@
 #include <array>
 #include <utility>
 
-#include "ops/window.h"
+#include "ops/cost.h"
 
 namespace atrous {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/error.h"
-#include "ops/window.h"
+#include "ops/cost.h"
 
 namespace atrous {
 namespace {

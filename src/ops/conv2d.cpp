@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/conv2d.h"
+
 #include "core/error.h"
+#include "ops/cost.h"
 #include "ops/window.h"
 
 namespace atrous {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ops/cost.h"
 #include "ops/window.h"
 
 namespace atrous {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/error.h"
+#include "ops/cost.h"
 #include "ops/window.h"
 
 namespace atrous {

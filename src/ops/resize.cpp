@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "ops/cost.h"
 #include "ops/window.h"
 
 namespace atrous {

@@ -2,7 +2,7 @@
 #include "ops/separable.h"
 
 #include "core/error.h"
-#include "ops/window.h"
+#include "ops/cost.h"
 
 namespace atrous {
 

@@ -18,6 +18,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "ops/cost.h"
 #include "ops/window.h"
 
 namespace atrous {

@@ -27,11 +27,4 @@ Pair parse_pair(Fields& fields, std::string_view key, int fallback, int low, int
 /// Largest kernel or stride, and dilation, a config may ask for.
 constexpr int kMaxWindow = 1024, kMaxDilation = 4096;
 
-/// Cost of an operator that reads its inputs and writes its output once, with `flops_each` operations an
-/// output element.
-Cost elementwise_cost(std::span<const Shape> inputs, const Shape& output, double flops_each);
-
-/// Constants as part of Cost::bytes.
-double constant_bytes(std::span<const ConstantSpec> constants);
-
 }  // namespace atrous
