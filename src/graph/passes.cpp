@@ -2,34 +2,21 @@
 #include "graph/passes.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "graph/rewrite.h"
+#include "ops/batch_norm.h"
 
 namespace atrous {
 namespace {
 
-/// y = scale_o * x + shift_o a channel.
-struct Affine {
-  std::vector<double> scale, shift;
-};
-
-std::optional<Affine> affine_of(const Node& node, std::size_t channels) {
-  if (const auto* norm = std::get_if<BatchNormParams>(&node.params)) {
-    std::vector<std::vector<float>> constants;  // weight, bias, running_mean, running_var
-    for (const Constant& constant : node.constants) constants.push_back(constant.read_f32());
-    Affine affine;
-    for (std::size_t c = 0; c < channels; ++c) {
-      affine.scale.push_back(constants[0][c] / std::sqrt(static_cast<double>(constants[3][c]) + norm->eps));
-      affine.shift.push_back(constants[1][c] - constants[2][c] * affine.scale[c]);
-    }
-    return affine;
-  }
+/// The node's arithmetic on a value of so many channels, where it is an affine one.
+std::optional<ChannelAffine> affine_of(const Node& node, std::size_t channels) {
+  if (const auto* norm = std::get_if<BatchNormParams>(&node.params)) return affine_of(*norm, node.constants);
   const auto* binary = std::get_if<BinaryParams>(&node.params);
   if (binary == nullptr || !binary->has_scalar) return std::nullopt;
   auto uniform = [&](double scale, double shift) {
-    return Affine{std::vector<double>(channels, scale), std::vector<double>(channels, shift)};
+    return ChannelAffine{std::vector<double>(channels, scale), std::vector<double>(channels, shift)};
   };
   switch (binary->kind) {
     case BinaryKind::add:
@@ -45,7 +32,7 @@ std::optional<Affine> affine_of(const Node& node, std::size_t channels) {
   }
 }
 
-void apply_affine(Node& conv, const Affine& affine) {
+void apply_affine(Node& conv, const ChannelAffine& affine) {
   auto& params = std::get<Conv2dParams>(conv.params);
   const std::size_t channels = affine.scale.size();
   Constant& weight = conv.constants[0];
@@ -83,7 +70,7 @@ Graph fold_affine(const Graph& graph) {
     const auto* conv = rewrite.sole<Conv2dParams>(producer);
     if (conv == nullptr || conv->has_residual || conv->activation.kind != ActivationKind::none) continue;
     const auto channels = static_cast<std::size_t>(rewrite.at(producer).constants[0].tensor.dims[0]);
-    std::optional<Affine> affine = affine_of(node, channels);
+    std::optional<ChannelAffine> affine = affine_of(node, channels);
     if (!affine) continue;
     Node folded = rewrite.at(producer);
     apply_affine(folded, *affine);

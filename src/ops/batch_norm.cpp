@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ops/batch_norm.h"
+
+#include <cmath>
+
 #include "ops/cost.h"
 
 namespace atrous {
+
+ChannelAffine affine_of(const BatchNormParams& params, std::span<const Constant> constants) {
+  const std::vector<float> weight = constants[0].read_f32(), bias = constants[1].read_f32(),
+                           mean = constants[2].read_f32(), var = constants[3].read_f32();
+  ChannelAffine affine;
+  for (std::size_t c = 0; c < weight.size(); ++c) {
+    affine.scale.push_back(weight[c] / std::sqrt(static_cast<double>(var[c]) + params.eps));
+    affine.shift.push_back(bias[c] - mean[c] * affine.scale[c]);
+  }
+  return affine;
+}
+
 namespace {
 
 constexpr std::string_view kNames[] = {"batch_norm"};

@@ -7,6 +7,7 @@
 #include "backend/cpu/kernel_of.h"
 #include "core/fast_math.h"
 #include "core/softmax.h"
+#include "ops/batch_norm.h"
 
 namespace atrous {
 namespace {
@@ -27,18 +28,9 @@ ATROUS_VECTORISE void affine_row(const float* in, const float* scale, const floa
 }
 
 std::unique_ptr<Kernel> prepare_batch_norm(const NodeDesc& node, PrepareContext&) {
-  const std::vector<float> weight = node.constant("weight")->read_f32(),
-                           bias = node.constant("bias")->read_f32(),
-                           mean = node.constant("running_mean")->read_f32(),
-                           var = node.constant("running_var")->read_f32();
-  std::vector<float> scale(weight.size()), shift(weight.size());
-  for (std::size_t c = 0; c < weight.size(); ++c) {
-    const double s =
-        weight[c] / std::sqrt(static_cast<double>(var[c]) + std::get<BatchNormParams>(node.params).eps);
-    scale[c] = static_cast<float>(s);
-    shift[c] = static_cast<float>(bias[c] - mean[c] * s);
-  }
-  return kernel_of([scale = std::move(scale), shift = std::move(shift), in = node.inputs[0],
+  const ChannelAffine affine = affine_of(std::get<BatchNormParams>(node.params), node.constants);
+  return kernel_of([scale = std::vector<float>(affine.scale.begin(), affine.scale.end()),
+                    shift = std::vector<float>(affine.shift.begin(), affine.shift.end()), in = node.inputs[0],
                     out = node.output](const KernelArgs& args) {
     for_each_pixel<float>(args, in, out, [&](const float* from, float* to) {
       affine_row(from, scale.data(), shift.data(), to, out.shape.c);

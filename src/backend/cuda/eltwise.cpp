@@ -2,11 +2,11 @@
 #include "kernels/eltwise.h"
 
 #include <fmt/format.h>
-#include <cmath>
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/refuse.h"
 #include "backend/function_kernel.h"
+#include "ops/batch_norm.h"
 
 namespace atrous {
 namespace {
@@ -19,27 +19,12 @@ std::unique_ptr<Kernel> prepare_activation(const NodeDesc& node, PrepareContext&
 }
 constexpr Implementation kActivation[] = {{"direct", refuse_large_tensors, prepare_activation}};
 
-/// Scales, then shifts: scale = weight / sqrt(running_var + eps), shift = bias - running_mean * scale.
-std::vector<float> fold_batch_norm(const NodeDesc& node) {
-  const std::vector<float> weight = node.constant("weight")->read_f32(),
-                           bias = node.constant("bias")->read_f32(),
-                           mean = node.constant("running_mean")->read_f32(),
-                           var = node.constant("running_var")->read_f32();
-  const std::size_t channels = weight.size();
-  std::vector<float> folded(2 * channels);
-  for (std::size_t c = 0; c < channels; ++c) {
-    const double scale =
-        weight[c] / std::sqrt(static_cast<double>(var[c]) + std::get<BatchNormParams>(node.params).eps);
-    folded[c] = static_cast<float>(scale);
-    folded[channels + c] = static_cast<float>(bias[c] - mean[c] * scale);
-  }
-  return folded;
-}
-
 std::unique_ptr<Kernel> prepare_batch_norm(const NodeDesc& node, PrepareContext& context) {
   std::shared_ptr<DeviceMemory> folded =
       context.weights.get_or_make(fmt::format("{}|scale_shift", node.name), [&] {
-        const std::vector<float> values = fold_batch_norm(node);
+        const ChannelAffine affine = affine_of(std::get<BatchNormParams>(node.params), node.constants);
+        std::vector<float> values(affine.scale.begin(), affine.scale.end());
+        values.insert(values.end(), affine.shift.begin(), affine.shift.end());
         return upload_to_device(values.data(), values.size() * sizeof(float));
       });
   return kernel_of([folded, in = node.inputs[0], out = node.output](const KernelArgs& args) {
