@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/cpu/blend.h"
 #include "core/parallel.h"
 #include "core/softmax.h"
 
@@ -17,10 +18,6 @@ std::vector<LinearSample> samples(const AxisMap& map, int photo, std::int64_t lo
     result.push_back(linear_sample(map.factor * (at + map.first) + map.offset - map.origin, logits));
   }
   return result;
-}
-
-ATROUS_VECTORISE void blend(const float* a, const float* b, float t, float* out, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] + (b[i] - a[i]) * t;
 }
 
 bool all_finite(const LogitsView& logits) {

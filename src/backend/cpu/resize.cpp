@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <cmath>
-
+#include "backend/cpu/blend.h"
 #include "backend/cpu/kernel_of.h"
 #include "core/resample.h"
 
 namespace atrous {
-namespace {
 
-ATROUS_VECTORISE void blend_row(const float* a, const float* b, float t, float* out, std::int64_t count) {
+ATROUS_VECTORISE void blend(const float* a, const float* b, float t, float* out, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) out[i] = a[i] + (b[i] - a[i]) * t;
 }
+
+namespace {
 
 std::unique_ptr<Kernel> prepare_nearest(const NodeDesc& node, PrepareContext&) {
   const auto& p = std::get<ResizeParams>(node.params);
@@ -44,13 +43,12 @@ std::unique_ptr<Kernel> prepare_bilinear(const NodeDesc& node, PrepareContext&) 
           const float* image = input_of(args) + row / out.shape.h * in.shape.h * in.shape.w * in.pitch;
           float* line = static_cast<float*>(args.workspace) + row * blended;
           for (std::int64_t x = 0; x < in.shape.w; ++x)
-            blend_row(image + (y.low * in.shape.w + x) * in.pitch,
-                      image + (y.high * in.shape.w + x) * in.pitch, y.weight, line + x * in.shape.c,
-                      in.shape.c);
+            blend(image + (y.low * in.shape.w + x) * in.pitch, image + (y.high * in.shape.w + x) * in.pitch,
+                  y.weight, line + x * in.shape.c, in.shape.c);
           for (std::int64_t x = 0; x < out.shape.w; ++x) {
             const LinearSample s = columns[static_cast<std::size_t>(x)];
-            blend_row(line + s.low * in.shape.c, line + s.high * in.shape.c, s.weight,
-                      output_of(args) + (row * out.shape.w + x) * out.pitch, out.shape.c);
+            blend(line + s.low * in.shape.c, line + s.high * in.shape.c, s.weight,
+                  output_of(args) + (row * out.shape.w + x) * out.pitch, out.shape.c);
           }
         });
       },
