@@ -88,9 +88,8 @@ fs::path find_model(std::string_view name_or_path) {
     if (model.stem() == path) return model;
     names.push_back(model.stem().string());
   }
-  const std::string near = nearest_word(path.string(), names);
   fail(ErrorCode::not_found, "model '{}' is not known{} (`atrous models` lists what there is)", path.string(),
-       near.empty() ? "" : " (did you mean '" + near + "'?)");
+       did_you_mean(path.string(), names));
 }
 
 }  // namespace atrous

@@ -52,9 +52,8 @@ Value substitute(const Value& value, const Parameters& parameters, std::size_t& 
   if (found == parameters.end()) {
     std::vector<std::string> names;
     for (const auto& [name, unused] : parameters) names.push_back(name);
-    const std::string near = nearest_word(value.scalar.substr(1), names);
     complain(value, "there is no parameter '" + value.scalar.substr(1, 100) + "'" +
-                        (near.empty() ? "" : " (did you mean '" + near + "'?)"));
+                        did_you_mean(value.scalar.substr(1), names));
   }
   const std::size_t count = count_values(found->second);
   if (count > room)
@@ -135,9 +134,8 @@ class Expander {
     std::vector<std::string> names;
     for (const auto& [path, unused] : values_)
       if (path.starts_with(scope.prefix)) names.push_back(path.substr(scope.prefix.size()));
-    const std::string near = nearest_word(name.scalar, names);
-    complain(name.where.file ? name : at, "there is no node '" + name.scalar + "' before this place" +
-                                              (near.empty() ? "" : " (did you mean '" + near + "'?)"));
+    complain(name.where.file ? name : at,
+             "there is no node '" + name.scalar + "' before this place" + did_you_mean(name.scalar, names));
   }
 
   std::vector<std::string> inputs_of(const Value& node, const std::string& previous,
@@ -257,9 +255,7 @@ class Expander {
     if (found == library_.end()) {
       std::vector<std::string> names;
       for (const auto& [known, unused] : library_) names.push_back(known);
-      const std::string near = nearest_word(name.scalar, names);
-      complain(name, "there is no block '" + name.scalar + "'" +
-                         (near.empty() ? "" : " (did you mean '" + near + "'?)"));
+      complain(name, "there is no block '" + name.scalar + "'" + did_you_mean(name.scalar, names));
     }
     const bool cyclic = std::find(open_.begin(), open_.end(), name.scalar) != open_.end();
     open_.push_back(name.scalar);
@@ -301,9 +297,7 @@ class Expander {
       }
     for (const auto& [key, value] : arguments.fields) {
       if (std::find(names.begin(), names.end(), key) != names.end()) continue;
-      const std::string near = nearest_word(key, names);
-      complain(value, "block '" + block + "' has no parameter '" + key + "'" +
-                          (near.empty() ? "" : " (did you mean '" + near + "'?)"));
+      complain(value, "block '" + block + "' has no parameter '" + key + "'" + did_you_mean(key, names));
     }
   }
 

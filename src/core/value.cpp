@@ -135,10 +135,7 @@ std::vector<std::string> Fields::texts(std::string_view key) {
 void Fields::finish() const {
   for (const auto& [key, value] : map_.fields) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    std::string near = nearest_word(key, known_);
-    complain(near.empty() ? fmt::format("unknown key '{}'", key)
-                          : fmt::format("unknown key '{}' (did you mean '{}'?)", key, near),
-             &value);
+    complain(fmt::format("unknown key '{}'{}", key, did_you_mean(key, known_)), &value);
   }
 }
 
@@ -178,10 +175,12 @@ std::optional<bool> parse_boolean(std::string_view text) {
   return std::nullopt;
 }
 
-std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates) {
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kLongest = 256;  // what follows takes as long as the product of two lengths
   std::string best;
   std::size_t best_distance = word.size() / 2 + 1;
   for (const std::string& candidate : candidates) {
+    if (word.size() > kLongest || candidate.size() > kLongest) continue;
     std::vector<std::size_t> row(candidate.size() + 1);
     for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
     for (std::size_t i = 1; i <= word.size(); ++i) {
@@ -198,7 +197,7 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
       best = candidate;
     }
   }
-  return best;
+  return best.empty() ? "" : " (did you mean '" + best + "'?)";
 }
 
 }  // namespace atrous

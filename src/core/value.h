@@ -86,7 +86,8 @@ std::optional<std::int64_t> parse_integer(std::string_view text);  ///< whole te
 std::optional<double> parse_number(std::string_view text);         ///< whole text, finite; "1/255" counts
 std::optional<bool> parse_boolean(std::string_view text);          ///< true false yes no on off, and 1 0
 
-/// The candidate nearest to `word` in edit distance, or "" where none is near: for "did you mean".
-std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
+/// " (did you mean 'NEAREST'?)" with the candidate nearest to `word` in edit distance, for the end of a
+/// message; "" where none is near or `word` is no word that anybody would type.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace atrous

@@ -142,17 +142,13 @@ class Builder {
   static const OpSchema& find_op(const std::string& op) {
     const OpSchema* schema = find_schema(op);
     if (schema != nullptr && schema != &schema_of(OpKind::input)) return *schema;
-    std::string near = nearest_word(op, all_config_names());
-    fail(ErrorCode::bad_config, "unknown operator '{}'{}", op,
-         near.empty() ? "" : " (did you mean '" + near + "'?)");
+    fail(ErrorCode::bad_config, "unknown operator '{}'{}", op, did_you_mean(op, all_config_names()));
   }
 
   std::string no_output(const std::string& name) const {
     std::vector<std::string> names;
     for (const Node& node : nodes_) names.push_back(node.name);
-    const std::string near = nearest_word(name, names);
-    return fmt::format("the network has no node '{}'{}", name,
-                       near.empty() ? "" : " (did you mean '" + near + "'?)");
+    return fmt::format("the network has no node '{}'{}", name, did_you_mean(name, names));
   }
 
   int find(const std::string& name) const {

@@ -36,9 +36,8 @@ CrfParams from_preset(const Preset& p) {
 CrfParams preset_named(std::string_view name) {
   for (const Preset& preset : kPresets)
     if (preset.name == name) return from_preset(preset);
-  const std::string near = nearest_word(name, crf_preset_names());
   fail(ErrorCode::invalid_argument, "crf: there is no preset '{}'{}", name,
-       near.empty() ? "" : " (did you mean '" + near + "'?)");
+       did_you_mean(name, crf_preset_names()));
 }
 
 float number_in(std::string_view key, std::string_view text, double low, double high) {
@@ -91,11 +90,9 @@ void set(CrfParams& params, std::string_view key, std::string_view value) {
   } else if (key == "on") {
     params.on = nodes_named(value);
   } else {
-    const std::string near =
-        nearest_word(key, {"iterations", "gaussian_sxy", "gaussian_weight", "bilateral_sxy", "bilateral_srgb",
-                           "bilateral_weight", "normalization", "on", "stop", "prune"});
     fail(ErrorCode::invalid_argument, "crf: unknown key '{}'{}", key,
-         near.empty() ? "" : " (did you mean '" + near + "'?)");
+         did_you_mean(key, {"iterations", "gaussian_sxy", "gaussian_weight", "bilateral_sxy",
+                            "bilateral_srgb", "bilateral_weight", "normalization", "on", "stop", "prune"}));
   }
 }
 

@@ -26,5 +26,12 @@ TEST(ParseNumber, TakesFiniteOnes) {
     EXPECT_EQ(parse_number(bad), std::nullopt) << bad;
 }
 
+TEST(DidYouMean, NamesWhatIsNear) {
+  EXPECT_EQ(did_you_mean("conv3d", {"relu", "conv2d"}), " (did you mean 'conv2d'?)");
+  EXPECT_EQ(did_you_mean("x", {"relu", "conv2d"}), "");
+  const std::string endless(2'000'000, 'a');  // would take hours
+  EXPECT_EQ(did_you_mean(endless, {endless + "b"}), "");
+}
+
 }  // namespace
 }  // namespace atrous
