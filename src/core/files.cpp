@@ -9,11 +9,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace atrous {
 namespace {
@@ -132,9 +132,7 @@ void LineWriter::add(std::string_view line) {
 }
 
 bool has_extension(const fs::path& name, std::initializer_list<std::string_view> known) {
-  std::string extension = name.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  const std::string extension = lower(name.extension().string());
   return !extension.empty() && std::find(known.begin(), known.end(), extension.substr(1)) != known.end();
 }
 

@@ -4,6 +4,7 @@
 
 #include "config/safetensors.h"
 #include "core/files.h"
+#include "core/text.h"
 #include "import/onnx_import.h"
 
 namespace atrous {
@@ -13,13 +14,12 @@ constexpr std::size_t kWidth = 120;
 
 /// Whether YAML reads the text as it stands, in a flow map too.
 bool is_plain(const std::string& text) {
-  std::string lower = text;
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   auto good = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view("_./+-").find(c) != std::string_view::npos;
   };
-  return !text.empty() && lower != "null" && text[0] != '-' && std::all_of(text.begin(), text.end(), good);
+  return !text.empty() && lower(text) != "null" && text[0] != '-' &&
+         std::all_of(text.begin(), text.end(), good);
 }
 
 bool is_number(const std::string& text) { return parse_number(text).has_value(); }

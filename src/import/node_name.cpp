@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 
+#include "core/text.h"
 #include "import/translator.h"
 
 namespace atrous {
@@ -44,11 +45,6 @@ std::string clean(const std::string& text) {
   }
   while (!result.empty() && result.back() == '_') result.pop_back();
   return result;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 /// Exporters repeat a module's name before its children: layer1/layer1.0/conv1.

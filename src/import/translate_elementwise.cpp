@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "import/translations.h"
 
 namespace atrous {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return text;
-}
 
 /// An operand so far of a chain of sums, maxima or minima: a node and how it lies.
 struct Operand {

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/shorten.h"
+#include "core/text.h"
 #include "core/value.h"
 
 namespace atrous {
