@@ -55,9 +55,8 @@ std::array<float, 3> triple(Fields& fields, std::string_view key, float fallback
 }
 
 SizePolicy policy_named(const std::string& name, Fields& fields) {
-  constexpr std::string_view kNames[] = {"native", "stretch", "fit", "short_side", "long_side"};
-  for (std::size_t i = 0; i < std::size(kNames); ++i)
-    if (name == kNames[i]) return static_cast<SizePolicy>(i);
+  for (std::size_t i = 0; i < std::size(kSizePolicies); ++i)
+    if (name == kSizePolicies[i]) return static_cast<SizePolicy>(i);
   fields.complain("'policy' must be native, stretch, fit, short_side or long_side, not '" + name + "'");
 }
 

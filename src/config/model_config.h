@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,8 @@ enum class SizePolicy : std::uint8_t {
   short_side,  ///< scaled so that the shorter side is `height`
   long_side    ///< scaled so that the longer side is `height`
 };
+inline constexpr std::string_view kSizePolicies[] = {"native", "stretch", "fit", "short_side",
+                                                     "long_side"};  ///< as a config names them
 
 /// From 8-bit pixels to the network's input: value = (pixel * scale - mean) / std, channel by channel in
 /// `color` order.

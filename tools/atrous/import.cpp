@@ -2,7 +2,6 @@
 #include <iostream>
 
 #include "commands.h"
-#include "core/error.h"
 #include "import/onnx_import.h"
 #include "options.h"
 
@@ -14,20 +13,13 @@ struct ImportArguments {
   ImportOptions options;
 };
 
-/// "HxW", or one number for both.
-void parse_extent(const std::string& text, ImportOptions& options) {
-  const std::size_t x = text.find('x');
-  const auto height = parse_integer(std::string_view(text).substr(0, x));
-  const auto width = x == std::string::npos ? height : parse_integer(std::string_view(text).substr(x + 1));
-  if (!height || !width || *height < 1 || *width < 1 || *height > 65536 || *width > 65536)
-    fail(ErrorCode::invalid_argument, "--size: '{}' is no HxW", text);
-  options.height = static_cast<int>(*height), options.width = static_cast<int>(*width);
-}
-
 int import_model(ImportArguments arguments) {
   arguments.options.mean = split(arguments.mean);
   arguments.options.std = split(arguments.std);
-  if (!arguments.size.empty()) parse_extent(arguments.size, arguments.options);
+  if (!arguments.size.empty()) {
+    const auto [height, width] = parse_extent(arguments.size);
+    arguments.options.height = height, arguments.options.width = width;
+  }
   const ImportedModel model = import_onnx(arguments.model, arguments.options);
   model.check(arguments.folder);
   std::cout << write_model(model, arguments.folder).string() << "\n";

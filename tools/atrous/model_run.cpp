@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model_run.h"
 
-#include "core/error.h"
 #include "core/stopwatch.h"
-#include "core/value.h"
 #include "graph/builder.h"
+#include "options.h"
 
 namespace atrous::cli {
 
@@ -21,12 +20,8 @@ Shape parse_size(const std::string& text, const InputSpec& input, int batch) {
   Shape shape = nominal_input(input);
   shape.n = batch;
   if (text.empty()) return shape;
-  const std::size_t x = text.find('x');
-  const auto height = parse_integer(std::string_view(text).substr(0, x));
-  const auto width = x == std::string::npos ? height : parse_integer(std::string_view(text).substr(x + 1));
-  if (!height || !width || *height < 1 || *width < 1 || *height > 65536 || *width > 65536)
-    fail(ErrorCode::invalid_argument, "--size: '{}' is no HxW", text);
-  shape.h = *height, shape.w = *width;
+  const auto [height, width] = parse_extent(text);
+  shape.h = height, shape.w = width;
   return shape;
 }
 

@@ -97,6 +97,15 @@ TileOptions parse_tile(const std::string& text) {
   return options;
 }
 
+Extent parse_extent(const std::string& text) {
+  const std::size_t x = text.find('x');
+  const auto height = parse_integer(std::string_view(text).substr(0, x));
+  const auto width = x == std::string::npos ? height : parse_integer(std::string_view(text).substr(x + 1));
+  if (!height || !width || *height < 1 || *width < 1 || *height > 65536 || *width > 65536)
+    fail(ErrorCode::invalid_argument, "--size: '{}' is no HxW", text);
+  return {static_cast<int>(*height), static_cast<int>(*width)};
+}
+
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= list.size();) {

@@ -42,6 +42,12 @@ std::string list_output_kinds();
 /// "N" or "N:OVERLAP". Throws Error.
 TileOptions parse_tile(const std::string& text);
 
+/// Of `--size`: "HxW", or one number for both; each from 1 to 65536. Throws Error.
+struct Extent {
+  int height, width;
+};
+Extent parse_extent(const std::string& text);
+
 /// Parts of a comma-separated list.
 std::vector<std::string> split(const std::string& list);
 

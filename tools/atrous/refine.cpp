@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "commands.h"
+#include "config/model_config.h"
 #include "config/model_path.h"
-#include "config/yaml.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "image/codec.h"
@@ -32,15 +32,6 @@ ScoreMap to_unary(ScoreMap scores, const RefineArguments& arguments) {
   return arguments.kind == "logits" ? unary_from_logits(std::move(scores)) : std::move(scores);
 }
 
-LabelSet find_labels(const std::string& name, int classes) {
-  for (const std::filesystem::path& folder : search_folders())
-    if (std::filesystem::exists(folder / (name + ".yaml"))) {
-      LabelSet set = parse_labels(load_yaml(folder / (name + ".yaml")));
-      return set.size() >= classes ? set : numbered_labels(classes);
-    }
-  fail(ErrorCode::not_found, "label set '{}' is not known", name);
-}
-
 int refine(const RefineArguments& arguments) {
   const SaveOptions save = parse_save(arguments.save);
   for (const OutputKind& kind : kOutputKinds)
@@ -60,7 +51,8 @@ int refine(const RefineArguments& arguments) {
   if (superpixels > 0)
     scores = smooth_over_superpixels(std::move(scores),
                                      slic(image.view(), {std::min(superpixels, image.width * image.height)}));
-  const LabelSet labels = find_labels(arguments.labels, scores.classes);
+  LabelSet labels = load_label_set(arguments.labels, search_folders());
+  if (labels.size() < scores.classes) labels = numbered_labels(scores.classes);
   std::filesystem::path probs = arguments.mask;
   probs.replace_extension(".probs.npy");
   if (save.probs) write_file(probs, encode_npy(scores));
@@ -91,7 +83,8 @@ void add_refine(CLI::App& app, Run& run) {
   command->add_option("--superpixels", arguments->superpixels,
                       "smooth over about N superpixels after the CRF");
   command->add_option("--save", arguments->save, "mask, probs; comma separated")->capture_default_str();
-  command->add_option("--labels", arguments->labels, "label set of the palette")->capture_default_str();
+  command->add_option("--labels", arguments->labels, "label set of the palette, a file of one or a number")
+      ->capture_default_str();
   command->callback([arguments, &run] { run = [arguments] { return refine(*arguments); }; });
 }
 

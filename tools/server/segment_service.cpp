@@ -6,8 +6,8 @@
 #include <span>
 
 #include "core/error.h"
-#include "core/shorten.h"
 #include "core/stopwatch.h"
+#include "core/text.h"
 #include "core/value.h"
 #include "image/codec.h"
 #include "image/sniff.h"
@@ -99,7 +99,6 @@ HttpAnswer SegmentService::answer(HttpUpload upload, const OutputKind& kind) {
 HttpAnswer SegmentService::describe_model() const {
   const ModelConfig& config = model_.config();
   const InputSpec& input = config.input;
-  static constexpr const char* kPolicies[] = {"native", "stretch", "fit", "short_side", "long_side"};
   Json labels = Json::array(), palette = Json::array();
   for (const LabelClass& label : model_.labels().classes) {
     labels.push_back(label.name);
@@ -112,7 +111,7 @@ HttpAnswer SegmentService::describe_model() const {
                    {"labels", labels},
                    {"palette", palette},
                    {"input",
-                    {{"policy", kPolicies[static_cast<std::size_t>(input.policy)]},
+                    {{"policy", kSizePolicies[static_cast<std::size_t>(input.policy)]},
                      {"height", input.height},
                      {"width", input.width}}},
                    {"most_pixels", most_pixels_}};
