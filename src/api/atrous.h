@@ -57,7 +57,7 @@ typedef struct atrous_result atrous_result;
 typedef struct atrous_model_options {
   size_t struct_size;
   const char* device;    /* "auto" (also null), "cpu", "cuda" or "cuda:N" */
-  const char* precision; /* "auto" (also null), "fp32", "fp16", "bf16" or "int8" */
+  const char* precision; /* "auto" (also null), "fp32", "tf32", "fp16", "bf16" or "int8" */
 } atrous_model_options;
 
 typedef struct atrous_session_options {
@@ -95,8 +95,9 @@ ATROUS_API const char* atrous_version(void);
 /* Why the calling thread's last call failed; "" where it did not. Valid until its next call. */
 ATROUS_API const char* atrous_last_error(void);
 
-/* Opens a model: a name on the model path, a path to a YAML, or null for the embedded one. `options` may be
- * null. On success *model must be given to atrous_model_close; sessions keep what they need of it. */
+/* Opens a model: a name on the model path, a path to a YAML or ONNX file, or null for the embedded one.
+ * `options` may be null. On success *model must be given to atrous_model_close; sessions keep what they need
+ * of it. */
 ATROUS_API atrous_status atrous_model_open(const char* name_or_path, const atrous_model_options* options,
                                            atrous_model** model);
 ATROUS_API void atrous_model_close(atrous_model* model);

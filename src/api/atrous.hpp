@@ -77,7 +77,7 @@ class Result {
 /// An immutable model; share it between threads.
 class Model {
  public:
-  /// A name on the model path, a path to a YAML, or "" for the embedded model.
+  /// A name on the model path, a path to a YAML or ONNX file, or "" for the embedded model.
   explicit Model(const std::string& name_or_path = "", const std::string& device = "auto",
                  const std::string& precision = "auto") {
     atrous_model_options options{};
