@@ -2,7 +2,6 @@
 #include "core/resample.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace atrous {
 

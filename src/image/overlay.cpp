@@ -2,8 +2,6 @@
 #include "image/overlay.h"
 
 #include <algorithm>
-#include <cstring>
-#include <numeric>
 #include <opencv2/imgproc.hpp>
 
 #include "core/error.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/sniff.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "core/error.h"

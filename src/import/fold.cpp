@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "import/fold.h"
 
-#include <algorithm>
 #include <numeric>
 
 #include "core/error.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "config/model_config.h"
 #include "config/model_path.h"
 #include "config/yaml.h"
 #include "core/error.h"

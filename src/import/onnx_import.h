@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "config/model_config.h"
 #include "core/tensor_ref.h"
 #include "core/value.h"
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "config/labels.h"
 #include "core/error.h"
 
 namespace atrous {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "config/labels.h"
 #include "core/image.h"
 
 namespace atrous {

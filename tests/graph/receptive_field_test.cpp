@@ -4,8 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "config/model_path.h"
 #include "graph/builder.h"
 #include "graph/executor.h"

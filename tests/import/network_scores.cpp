@@ -5,8 +5,6 @@
 // brought to the picture's size as the config says.
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "core/error.h"
 #include "core/files.h"
 #include "image/preprocess.h"

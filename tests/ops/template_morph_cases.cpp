@@ -2,7 +2,6 @@
 // Template morphing on the backend the program is linked with.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <numeric>

@@ -5,7 +5,6 @@
 
 #include "commands.h"
 #include "core/error.h"
-#include "graph/builder.h"
 #include "model_run.h"
 #include "options.h"
 #include "pipeline/tile_plan.h"

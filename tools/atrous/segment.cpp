@@ -9,7 +9,6 @@
 #include "crop_options.h"
 #include "html_report.h"
 #include "image/codec.h"
-#include "image/npy.h"
 #include "image/overlay.h"
 #include "image/video.h"
 #include "interrupts.h"

@@ -3,11 +3,9 @@
 
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "backend/cuda/cuda_backend.h"
-#include "core/convert.h"
 #include "core/error.h"
 #include "gpu_operator.h"
 #include "graph/executor.h"

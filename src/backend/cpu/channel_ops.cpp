@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "backend/cpu/kernel_of.h"
-#include "core/fast_math.h"
 #include "core/softmax.h"
 #include "ops/batch_norm.h"
 

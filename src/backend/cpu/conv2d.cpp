@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cpu/activate.h"
 #include "backend/cpu/conv2d_direct_int8.h"

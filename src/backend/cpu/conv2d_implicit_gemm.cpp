@@ -2,7 +2,6 @@
 #include "backend/cpu/conv2d_implicit_gemm.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cpu/activate.h"
 #include "backend/cpu/gemm_tile.h"

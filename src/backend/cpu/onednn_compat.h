@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <dnnl.hpp>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>

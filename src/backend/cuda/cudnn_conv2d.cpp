@@ -12,7 +12,6 @@
 #include "backend/cuda/stream.h"
 #include "core/convert.h"
 #include "core/error.h"
-#include "ops/conv2d.h"
 
 namespace atrous {
 namespace {

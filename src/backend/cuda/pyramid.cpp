@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <utility>
 
 #include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"

@@ -9,7 +9,6 @@
 #include "backend/cuda/conv2d_weights.h"
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/cudnn_conv2d.h"
-#include "backend/cuda/depthwise.h"
 #include "backend/cuda/prepare_first.h"
 #include "backend/cuda/refuse.h"
 #include "backend/function_kernel.h"
