@@ -15,6 +15,7 @@ Ratio::Ratio(std::int64_t numerator, std::int64_t denominator) {
 namespace {
 
 constexpr std::int64_t kMostParts = 64;           ///< of a stride that is no whole number
+constexpr std::int64_t kMostPositions = 4096;     ///< of a resize, before they repeat
 constexpr std::int64_t kLargestPeriod = 1 << 20;  ///< and numbers of a stride, so that products fit
 
 /// An element i of an operator's output reads its input from step * i + first to step * i + last.
@@ -109,7 +110,7 @@ class Rules {
       }
       const Ratio row_step = like.rows.stride / out.rows.stride,
                   column_step = like.columns.stride / out.columns.stride;
-      if (std::max(row_step.under, column_step.under) > kLargestPeriod)
+      if (std::max(row_step.under, column_step.under) > kMostPositions)
         return fail_with("resizes by no ratio of small whole numbers", out);
       out.rows = through(out.rows, resized(row_step, p));
       out.columns = through(out.columns, resized(column_step, p));
@@ -216,7 +217,8 @@ ReceptiveFields receptive_fields(const Graph& graph) {
     ReceptiveField field = std::visit(rules, node.params);
     if (rules.refusal.empty() && !field.fixed &&
         !(extend_period(result.row_period, field.rows.stride) &&
-          extend_period(result.column_period, field.columns.stride)))
+          extend_period(result.column_period, field.columns.stride) &&
+          std::lcm(result.row_period, result.column_period) <= kLargestPeriod))
       rules.refusal = "has a stride that no window can follow";
     if (!rules.refusal.empty()) {
       result.refusal = fmt::format("node '{}' {}", node.name, rules.refusal);

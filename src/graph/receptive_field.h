@@ -39,7 +39,8 @@ struct ReceptiveField {
 /// What every value of a graph sees.
 struct ReceptiveFields {
   std::vector<ReceptiveField> values;  ///< by node
-  /// A window of the input whose corner lies at multiples of these is sampled as the whole input is.
+  /// A window of the input whose corner lies at multiples of these is sampled as the whole input is. Their
+  /// least common multiple is at most 2^20.
   std::int64_t row_period = 1, column_period = 1;
   /// Why a window cannot stand for a part of the input at all, a node in it ("node 'fc' ..."); "" = it can.
   std::string refusal;

@@ -145,9 +145,11 @@ TileNeeds tile_needs(const Graph& graph, const ReceptiveFields& fields, const Sh
     return std::max(-axis.low, axis.high) + 2 * stride +
            std::abs(stride * static_cast<double>(of_scores) - static_cast<double>(input)) + 2;
   };
+  constexpr double kLargestOverlap = 1e9;  // more pixels than any input has
   const double most =
       std::max(reach(needs.field.rows, nominal.h, scores.h), reach(needs.field.columns, nominal.w, scores.w));
-  needs.overlap = (static_cast<int>(std::ceil(2 * most)) + needs.period - 1) / needs.period * needs.period;
+  const int least = static_cast<int>(std::min(std::ceil(2 * most), kLargestOverlap));
+  needs.overlap = (least + needs.period - 1) / needs.period * needs.period;
   return needs;
 }
 

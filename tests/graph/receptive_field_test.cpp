@@ -197,6 +197,11 @@ TEST(Field, WhatNoWindowCanStandForIsNamed) {
         i);
   EXPECT_EQ(receptive_fields(build(zooms, {1, 1, 1, 3})).refusal,
             "node 'up2' has a stride that no window can follow");
+  const std::string uneven =
+      "- {name: a, op: max_pool, kernel: 1, stride: [1024, 729]}\n"
+      "- {name: b, op: max_pool, kernel: 1, stride: [1024, 729]}\n";
+  EXPECT_EQ(receptive_fields(build(uneven, {1, 1, 1, 3})).refusal,
+            "node 'b' has a stride that no window can follow");
 }
 
 TEST(Field, PassesDoNotChangeIt) {
