@@ -1,26 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small ONNX models of random weights, one an operator or a pattern of operators. Needs onnx and NumPy."""
-import pathlib
-import sys
-
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tools/bench"))
-from networks import Builder  # noqa: E402
-
-FLOATS = np.float32
 HEIGHT, WIDTH = 48, 64
 
 
-class Toy(Builder):
-    """The benchmark's builder, with a free input extent, any opset, and nodes by name and value alone."""
+class Toy:
+    """Appends nodes of an opset to a model whose input extent is free where `dynamic`. A value is (name, channels, height,
+    width)."""
 
     def __init__(self, opset=17, seed=2, dynamic=True):
-        super().__init__(0, seed)
         self.opset, self.dynamic = opset, dynamic
+        self.nodes, self.constants = [], {}
+        self.random = np.random.default_rng(seed)
         self.input = ("input", 3, HEIGHT, WIDTH)
+
+    def add(self, op, inputs, name, channels, height, width, **attributes):
+        self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
+        return name, channels, height, width
+
+    def constant(self, name, array):
+        self.constants[name] = array
+        return name
+
+    def conv(self, x, name, out, kernel=1, stride=1):
+        values = self.random.normal(0, (2 / (x[1] * kernel * kernel)) ** 0.5, (out, x[1], kernel, kernel))
+        weight = self.constant(name + ".weight", values.astype(np.float32))
+        extent = [(side - 1) // stride + 1 for side in x[2:]]
+        return self.add("Conv", [x[0], weight], name, out, *extent, kernel_shape=[kernel] * 2, strides=[stride] * 2,
+                        pads=[(kernel - 1) // 2] * 4)
+
+    def norm(self, x, name):
+        inputs = [self.constant(f"{name}.{key}", self.random.uniform(low, high, x[1]).astype(np.float32))
+                  for key, low, high in (("weight", 0.8, 1.2), ("bias", -0.2, 0.2), ("running_mean", -0.2, 0.2),
+                                         ("running_var", 0.5, 1.5))]
+        return self.add("BatchNormalization", [x[0], *inputs], name, *x[1:], epsilon=1e-5)
 
     def node(self, op, *inputs, channels=None, **attributes):
         """Inputs: values, arrays (constants), or None; as many channels as the first unless said otherwise."""
