@@ -15,7 +15,7 @@ import unittest
 import numpy as np
 
 import cli_test
-from cli_test import PROGRAM, SOURCE, drawing, read_mask, write_png
+from cli_test import PROGRAM, SOURCE, read_mask
 
 SAMPLES = SOURCE / "tools/samples"
 PHOTOS = pathlib.Path(os.environ.get("ATROUS_SHARED_DIR", "../shared")) / "data/ccp/photos"

@@ -5,7 +5,6 @@ change gives the same bytes. Needs NumPy; skips where OpenCV cannot read an unco
 Usage: video_test.py PATH_OF_ATROUS
 """
 import json
-import os
 import signal
 import struct
 import subprocess
@@ -14,7 +13,7 @@ import unittest
 import numpy as np
 
 import cli_test
-from cli_test import PROGRAM, SOURCE, read_mask, write_png
+from cli_test import PROGRAM, read_mask, write_png
 from strided_network import write_network
 
 

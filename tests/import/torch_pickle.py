@@ -7,8 +7,6 @@ import sys
 import types
 import zipfile
 
-import numpy as np
-
 STORAGES = {"float32": "FloatStorage", "float16": "HalfStorage", "int64": "LongStorage", "uint16": "BFloat16Storage"}
 
 
