@@ -380,6 +380,10 @@ class Cli(Program):
                                            "--output", "scores.npy").stdout)
         self.assertGreater(timed["peak_rss_bytes"], 1 << 20)
         self.assertGreater(timed["first_ms"], timed["min_ms"])  # a run and more
+        once = json.loads(self.run_atrous("bench", "clothing-lite0", "--size", "33", "--seconds", "0", "--json",
+                                          "--nodes").stdout)
+        self.assertEqual(once["runs"], 1)
+        self.assertIn("classifier", [node["node"] for node in once["nodes"]])
         scores = np.load(self.folder / "scores.npy")
         self.assertEqual((scores.dtype, scores.shape), (np.float32, (14, 17, 21)))
         self.assertTrue(np.isfinite(scores).all() and scores.std() > 0)

@@ -38,16 +38,16 @@ struct Timings {
   }
 };
 
-/// Runs once to warm up, then until either limit is reached.
+/// Runs once to warm up, then at least once and until either limit is reached.
 Timings measure(const BenchArguments& arguments, const std::function<double()>& run) {
   run();
   Timings timings;
   double total = 0;
-  while (static_cast<int>(timings.milliseconds.size()) < arguments.iterations &&
-         total < arguments.seconds * 1e3) {
+  do {
     timings.milliseconds.push_back(run());
     total += timings.milliseconds.back();
-  }
+  } while (static_cast<int>(timings.milliseconds.size()) < arguments.iterations &&
+           total < arguments.seconds * 1e3);
   std::sort(timings.milliseconds.begin(), timings.milliseconds.end());
   return timings;
 }
@@ -84,6 +84,11 @@ void print(const BenchArguments& arguments, const std::string& name, Json result
     for (const auto& [stage, ms] : result["stages_ms"].items())
       std::cout << fmt::format(", {} {:.1f}", stage, ms.get<double>());
   std::cout << "\n";
+  if (!result.contains("nodes")) return;
+  for (const Json& node : result["nodes"])
+    std::cout << fmt::format("{:44} {:28} {:9.3f} ms {:9.1f} GFLOP/s\n", node["node"].get<std::string>(),
+                             node["implementation"].get<std::string>(), node["ms"].get<double>(),
+                             node["gflops"].get<double>());
 }
 
 void add_peak(Json& result, int threads) {
@@ -108,6 +113,22 @@ void save_output(Executor& executor, const std::string& file) {
                               DType::f32));
 }
 
+/// Each step of one more run.
+Json time_nodes(Executor& executor, const Graph& graph, const Shape& input) {
+  executor.set_profiling(true);
+  run_on_noise(executor, input);
+  Json nodes = Json::array();
+  for (std::size_t s = 0; s < executor.plan().steps.size(); ++s) {
+    const Step& step = executor.plan().steps[s];
+    const double ms = executor.step_seconds()[s] * 1e3;
+    nodes.push_back({{"node", graph.node(step.node).name},
+                     {"implementation", std::string(step.implementation) + " " + step.kernel->detail()},
+                     {"ms", ms},
+                     {"gflops", step.cost.flops / std::max(ms, 1e-6) / 1e6}});
+  }
+  return nodes;
+}
+
 int bench_model(const BenchArguments& arguments) {
   Stopwatch stopwatch;
   ModelOptions options = arguments.model.options;
@@ -128,21 +149,11 @@ int bench_model(const BenchArguments& arguments) {
   result["peak_rss_bytes"] = peak_resident_bytes();
   if (!arguments.output.empty()) save_output(executor, arguments.output);
   add_peak(result, executor.threads());
+  if (arguments.nodes) result["nodes"] = time_nodes(executor, model->network()->graph(), input);
   print(arguments,
         fmt::format("{} {} on {}, {} threads", model->config().name, to_string(input),
                     to_string(model->backend().device()), executor.threads()),
         result);
-  if (!arguments.nodes) return kDone;
-  executor.set_profiling(true);
-  run_on_noise(executor, input);
-  for (std::size_t s = 0; s < executor.plan().steps.size(); ++s) {
-    const Step& step = executor.plan().steps[s];
-    const double ms = executor.step_seconds()[s] * 1e3;
-    std::cout << fmt::format("{:44} {:28} {:9.3f} ms {:9.1f} GFLOP/s\n",
-                             model->network()->graph().node(step.node).name,
-                             std::string(step.implementation) + " " + step.kernel->detail(), ms,
-                             step.cost.flops / std::max(ms, 1e-6) / 1e6);
-  }
   return kDone;
 }
 
