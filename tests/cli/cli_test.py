@@ -352,6 +352,12 @@ class Cli(Program):
         self.assert_refused("refine", "i.png", "nan.npy", "-o", "x.png", naming="NaN")
         self.assert_refused("refine", "i.png", "missing.npy", "-o", "x.png", naming="missing.npy")
         self.assertFalse((self.folder / "x.png").exists())
+        photo, scores = (self.folder / "i.png").read_bytes(), (self.folder / "p.probs.npy").read_bytes()
+        self.assert_refused("refine", "i.png", "p.npy", "-o", "./i.png", naming="i.png: is an input")
+        self.assert_refused("refine", "i.png", "p.probs.npy", "-o", "p.png", "--save", "mask,probs",
+                            naming="p.probs.npy: is an input")
+        self.assertEqual((self.folder / "i.png").read_bytes(), photo)
+        self.assertEqual((self.folder / "p.probs.npy").read_bytes(), scores)
 
     def test_eval(self):
         self.photos(3)

@@ -32,11 +32,23 @@ ScoreMap to_unary(ScoreMap scores, const RefineArguments& arguments) {
   return arguments.kind == "logits" ? unary_from_logits(std::move(scores)) : std::move(scores);
 }
 
+void refuse_to_overwrite(const RefineArguments& arguments, const std::filesystem::path& output) {
+  std::error_code missing;
+  for (const std::string& input : {arguments.image, arguments.scores})
+    if (std::filesystem::equivalent(input, output, missing))
+      fail(ErrorCode::invalid_argument, "{}: is an input and would be overwritten; choose another file",
+           output.string());
+}
+
 int refine(const RefineArguments& arguments) {
   const SaveOptions save = parse_save(arguments.save);
   for (const OutputKind& kind : kOutputKinds)
     if (save.*kind.wanted && kind.wanted != &SaveOptions::mask && kind.wanted != &SaveOptions::probs)
       fail(ErrorCode::invalid_argument, "--save: refine writes mask and probs, not {}", kind.name);
+  std::filesystem::path probs = arguments.mask;
+  probs.replace_extension(".probs.npy");
+  if (save.mask) refuse_to_overwrite(arguments, arguments.mask);
+  if (save.probs) refuse_to_overwrite(arguments, probs);
   const std::string text = crf_text(arguments.crf, arguments.crf_on);
   const bool crf = text != "off" && (!text.empty() || arguments.superpixels.empty());
   const CrfParams params = parse_crf(crf ? text : "");
@@ -53,8 +65,6 @@ int refine(const RefineArguments& arguments) {
                                      slic(image.view(), {std::min(superpixels, image.width * image.height)}));
   LabelSet labels = load_label_set(arguments.labels, search_folders());
   if (labels.size() < scores.classes) labels = numbered_labels(scores.classes);
-  std::filesystem::path probs = arguments.mask;
-  probs.replace_extension(".probs.npy");
   if (save.probs) write_file(probs, encode_npy(scores));
   if (save.mask) write_file(arguments.mask, encode_mask(argmax(scores), labels));
   return kDone;
