@@ -372,6 +372,8 @@ class Cli(Program):
         done = self.run_atrous("eval", "masks", "other", "-q", status=1)
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
         self.assertIn(b"4x4", done.stderr)
+        write_png(self.folder / "other/0.png", np.full((90, 70), 19, np.uint8))
+        self.assert_refused("eval", "masks", "other", "-q", status=1, naming="other/0.png: id 19 is none of label set")
         self.assert_refused("eval", "masks", "missing", naming="missing")
 
     def test_inspect_and_bench(self):

@@ -86,7 +86,7 @@ Json to_json(const Scores& s, const LabelSet& set) {
 void print_classes(const Scores& s, const LabelSet& set) {
   std::cout << fmt::format("{:20} {:>8} {:>8} {:>10} {:>8}\n", "class", "IoU", "F1", "precision", "recall");
   for (std::size_t c = 0; c < s.classes.size(); ++c)
-    std::cout << fmt::format("{:20} {:8.4f} {:8.4f} {:10.4f} {:8.4f}\n", set.classes[c].name,
+    std::cout << fmt::format("{:20} {:>8.4f} {:>8.4f} {:>10.4f} {:>8.4f}\n", set.classes[c].name,
                              s.classes[c].iou, s.classes[c].f1, s.classes[c].precision, s.classes[c].recall);
 }
 
@@ -96,9 +96,10 @@ void print_summary(const std::vector<Variant>& variants, std::size_t images) {
   for (const Variant& v : variants) {
     const Scores s = score(v.confusion);
     std::cout << fmt::format(
-        "{:20} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:7.4f} {:9.1f}\n", v.name,
-        s.mean_iou, s.pixel_accuracy, s.mean_accuracy, s.foreground_accuracy, s.mean_precision, s.mean_recall,
-        s.mean_f1, s.foreground_iou, s.boundary_iou, v.milliseconds / static_cast<double>(images));
+        "{:20} {:>7.4f} {:>7.4f} {:>7.4f} {:>7.4f} {:>7.4f} {:>7.4f} {:>7.4f} {:>7.4f} {:>7.4f} {:9.1f}\n",
+        v.name, s.mean_iou, s.pixel_accuracy, s.mean_accuracy, s.foreground_accuracy, s.mean_precision,
+        s.mean_recall, s.mean_f1, s.foreground_iou, s.boundary_iou,
+        v.milliseconds / static_cast<double>(images));
   }
 }
 
@@ -133,8 +134,7 @@ int evaluate(const EvalArguments& arguments) {
   std::size_t failed = 0;
   for (const EvalPair& pair : pairs) {
     try {
-      LabelMap truth = load_mask(pair.truth);
-      for (std::uint8_t& id : truth.ids) id = table[id];
+      const LabelMap truth = load_truth(pair.truth, table, set);
       std::vector<Confusion> images;
       for (Variant& variant : variants) {
         images.emplace_back(set.size());

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "image/codec.h"
 #include "messages.h"
 #include "pipeline/inputs.h"
 
@@ -127,6 +128,19 @@ IdTable id_table(const std::string& label_names, const EvalPairs& pairs, const L
     return dataset->ids;
   }
   return label_names.empty() ? ids_as_they_are() : merge_table(label_names, set);
+}
+
+LabelMap load_truth(const fs::path& file, const IdTable& table, const LabelSet& set) {
+  LabelMap truth = load_mask(file);
+  for (std::uint8_t& id : truth.ids) {
+    const int given = id;
+    id = table[id];
+    if (id >= set.size() && id != kIgnore)
+      fail(ErrorCode::bad_file,
+           "{}: id {} is none of label set '{}' with its {} classes (--label-names maps ids)", file.string(),
+           given, set.name, set.size());
+  }
+  return truth;
 }
 
 }  // namespace atrous::cli

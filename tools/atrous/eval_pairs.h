@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/labels.h"
+#include "core/image.h"
 #include "pipeline/dataset.h"
 
 namespace atrous::cli {
@@ -37,5 +38,9 @@ EvalPairs find_pairs(const EvalFolders& folders, bool masks);
 /// The class of each id of the label maps: what the data set says, else by the names of the ids (a file; "" =
 /// ids are classes) and the label set's merge table. Throws Error{invalid_argument | not_found}.
 IdTable id_table(const std::string& label_names, const EvalPairs& pairs, const LabelSet& set);
+
+/// The label map in `file` in the set's classes and 255. Throws Error{bad_file | ...} naming the file, also
+/// where an id is neither.
+LabelMap load_truth(const std::filesystem::path& file, const IdTable& table, const LabelSet& set);
 
 }  // namespace atrous::cli

@@ -53,12 +53,6 @@ struct Truths {
     ids = id_table(arguments.label_names, found, set);
     for (const EvalPair& pair : found.pairs) labels.emplace(pair.prediction, pair.truth);
   }
-
-  LabelMap load(const fs::path& file) const {
-    LabelMap map = load_mask(file);
-    for (std::uint8_t& id : map.ids) id = ids[id];
-    return map;
-  }
 };
 
 /// Runs each photo through `segment`; one that cannot be read is named and left out of what is returned.
@@ -126,7 +120,7 @@ Comparison compare(const QuantizeArguments& arguments, const Photos& photos, con
     const auto truth = truths.labels.find(photo.file);
     if (truth == truths.labels.end()) return;
     try {
-      const LabelMap labels = truths.load(truth->second);
+      const LabelMap labels = load_truth(truth->second, truths.ids, after.model().labels());
       result.fp32->add(labels, was.labels);
       result.int8->add(labels, is.labels);
       ++result.labelled;
