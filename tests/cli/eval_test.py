@@ -111,6 +111,7 @@ class Eval(cli_test.Program):
         self.write_model(21)
         self.assert_refused("eval", "VOC", naming="-m")
         self.assert_refused("eval", "masks", naming="not laid out as VOC, Cityscapes or ADE20K")
+        self.assert_refused("eval", "masks", "VOC", "--crf", naming="say -m MODEL")
         self.assert_refused("eval", "masks", "VOC", "--split", "test", naming="VOC/ImageSets/Segmentation/test.txt")
         self.assert_refused("eval", "masks", "VOC", "--label-set", "vocs", naming="'vocs'")
         self.assert_refused("eval", "masks", "VOC", "--label-set", "0", naming="1 to 255")

@@ -123,6 +123,9 @@ int evaluate(const EvalArguments& arguments) {
   const bool masks = arguments.model.model.empty() && !arguments.compare;
   if (!masks && !arguments.label_set.empty())
     fail(ErrorCode::invalid_argument, "--label-set is for masks; a model has its own labels");
+  if (masks && arguments.segment.given())
+    fail(ErrorCode::invalid_argument,
+         "--crf, --superpixels, --scales, --flip and --tile are for photos: say -m MODEL or --compare");
   const EvalPairs found = find_pairs(arguments.folders, masks);
   const std::vector<EvalPair>& pairs = found.pairs;
   const auto model = masks ? nullptr : Model::open(arguments.model.model, arguments.model.options);
@@ -188,6 +191,10 @@ void add_eval(CLI::App& app, Run& run) {
   command->add_option("--split", arguments->folders.split, "of the data set: val, train, ...")
       ->capture_default_str();
   arguments->model.add_to(*command, false);
+  command->get_option("--model")->description(
+      "a model's name, or a path to its YAML or to an ONNX file, for photos; default: none, with --compare "
+      "the "
+      "embedded one");
   arguments->segment.add_to(*command);
   command->add_flag("--compare", arguments->compare,
                     "the network alone, with CRF, with superpixels and with both, side by side");

@@ -25,6 +25,7 @@ struct SegmentArguments {
   bool flip = false;
 
   void add_to(CLI::App& command);
+  bool given() const { return flip || !(crf + crf_on + superpixels + scales + tile).empty(); }
   SegmentOptions parse(int threads) const;
 };
 
