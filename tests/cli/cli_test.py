@@ -180,6 +180,8 @@ class Cli(Program):
         self.assertEqual(done.stdout, (self.folder / "out/0.png").read_bytes())
         self.run_atrous("segment", "-", "-o", "other", stdin=data)
         self.assertEqual(done.stdout, (self.folder / "other/stdin.png").read_bytes())
+        self.assert_refused("segment", "-", "--save", "overlay", naming="need -o")
+        self.assert_refused("segment", "-", "--json", naming="need -o")
         broken = self.run_atrous("segment", "-", stdin=data[:200], status=2)
         self.assertEqual(broken.stdout, b"")
         self.assertIn(b"stdin: ", broken.stderr)

@@ -170,8 +170,8 @@ int segment(SegmentCommand& arguments) {
   arguments.batch.crops = arguments.crops.parse(files);
   arguments.batch.folder = arguments.folder.empty() ? "atrous-out" : arguments.folder;
   const bool to_stdout = from_stdin && arguments.folder.empty();
-  if (to_stdout && !arguments.html.empty())
-    fail(ErrorCode::invalid_argument, "--report: an image on stdin has one only with -o");
+  if (to_stdout && (!arguments.html.empty() || arguments.json || arguments.save != "mask"))
+    fail(ErrorCode::invalid_argument, "'-' writes its mask to stdout; --save, --json and --report need -o");
   if (!to_stdout) refuse_to_overwrite(files, arguments.batch);
   files = take_shard(std::move(files), arguments.shard);
   options.reuse = arguments.reuse && has_video(files);
