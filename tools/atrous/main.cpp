@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "backend/backend.h"
@@ -7,9 +8,13 @@
 #include "core/error.h"
 #include "core/value.h"
 #include "messages.h"
+#include "options.h"
+#include "refine/crf_params.h"
 
 namespace atrous::cli {
 namespace {
+
+constexpr std::string_view kHint = " (--help lists what there is)";
 
 std::string version_text() {
   std::string text = fmt::format("atrous {}\nbackends:", ATROUS_VERSION);
@@ -19,11 +24,32 @@ std::string version_text() {
   return text;
 }
 
+/// Whether the word after a bare --crf or --superpixels is no file and could be meant as its value.
+bool is_value_of(const std::string& option, const std::string& word) {
+  std::error_code status;
+  if (word.empty() || std::filesystem::exists(word, status)) return false;
+  try {
+    if (option == "--superpixels") {
+      parse_superpixels(word);
+    } else if (word != "off") {
+      parse_crf(word);
+    }
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// --crf and --superpixels take a value only behind '=', so that a photo after them is a photo.
 std::vector<std::string> normalise(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  for (std::string& word : words)
-    if (word == "--crf" || word == "--superpixels") word += "=default";
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] != "--crf" && words[i] != "--superpixels") continue;
+    if (i + 1 < words.size() && is_value_of(words[i], words[i + 1]))
+      fail(ErrorCode::invalid_argument, "{0} {1}: its value goes behind '=': {0}={1}", words[i],
+           words[i + 1]);
+    words[i] += "=default";
+  }
   return {words.rbegin(), words.rend()};  // CLI11 takes a vector back to front
 }
 
@@ -49,8 +75,13 @@ int run(int argc, char** argv) {
     return command();
   } catch (const CLI::Success& done) {
     return app.exit(done);
+  } catch (const CLI::RequiredError& error) {
+    const std::vector<std::string> strays =
+        app.remaining(true);  // a misspelt word is why something is missing
+    say((strays.empty() ? error.what() : "The following argument was not expected: " + strays.front()) +
+        std::string(kHint));
   } catch (const CLI::ParseError& error) {
-    say(std::string(error.what()) + " (--help lists what there is)");
+    say(error.what() + std::string(kHint));
   } catch (const Error& error) {
     say(error.message());
   } catch (const std::bad_alloc&) {

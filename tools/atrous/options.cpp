@@ -16,8 +16,9 @@ void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
   command.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command.add_option("--precision", options.precision, "auto, fp32, tf32 (GPU), fp16, bf16 or int8")
       ->capture_default_str();
-  command.add_flag("!--no-tune", options.tune,
-                   "on a GPU take the first implementation that accepts a node instead of measuring them");
+  command.add_flag_callback(
+      "--no-tune", [this] { options.tune = false; },
+      "on a GPU take the first implementation that accepts a node instead of measuring them");
   command
       .add_option(
           "--output-stride", options.output_stride,
@@ -27,10 +28,13 @@ void ModelArguments::add_to(CLI::App& command, bool model_is_positional) {
 }
 
 void SegmentArguments::add_to(CLI::App& command) {
-  command.add_option("--crf", crf, "dense CRF: --crf, --crf=PRESET, --crf=KEY=VALUE,... or --crf=off");
+  command.add_option("--crf", crf, "dense CRF: --crf, --crf=PRESET, --crf=KEY=VALUE,... or --crf=off")
+      ->type_name("");
   add_crf_on(command, crf_on);
-  command.add_option("--superpixels", superpixels,
-                     "superpixel smoothing: --superpixels, --superpixels=N or --superpixels=off");
+  command
+      .add_option("--superpixels", superpixels,
+                  "superpixel smoothing: --superpixels, --superpixels=N or --superpixels=off")
+      ->type_name("");
   command.add_option("--scales", scales, "multi-scale inference, e.g. 0.5,0.75,1");
   command.add_flag("--flip", flip, "mirrored inference too");
   command.add_option(

@@ -86,12 +86,15 @@ void add_refine(CLI::App& app, Run& run) {
   command->add_option("--scores", arguments->kind, "what the scores are: probs, logits or unary (-log p)")
       ->check(CLI::IsMember({"probs", "logits", "unary"}))
       ->capture_default_str();
-  command->add_option(
-      "--crf", arguments->crf,
-      "--crf=PRESET, --crf=KEY=VALUE,... or --crf=off; on unless only --superpixels is given");
+  command
+      ->add_option("--crf", arguments->crf,
+                   "--crf=PRESET, --crf=KEY=VALUE,... or --crf=off; on unless only --superpixels is given")
+      ->type_name("");
   add_crf_on(*command, arguments->crf_on);
-  command->add_option("--superpixels", arguments->superpixels,
-                      "smooth over about N superpixels after the CRF");
+  command
+      ->add_option("--superpixels", arguments->superpixels,
+                   "--superpixels or --superpixels=N: smooth over about N superpixels after the CRF")
+      ->type_name("");
   command->add_option("--save", arguments->save, "mask, probs; comma separated")->capture_default_str();
   command->add_option("--labels", arguments->labels, "label set of the palette, a file of one or a number")
       ->capture_default_str();

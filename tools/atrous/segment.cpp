@@ -223,9 +223,10 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
       ->add_option("--frames", arguments->batch.frames.most,
                    "of a video or camera so many frames at most; a camera goes on until Ctrl-C without")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  command->add_flag("!--no-reuse", arguments->reuse,
-                    "compute all tiles of every frame of a video, not only those whose pixels have changed "
-                    "(the same masks, slower)");
+  command->add_flag_callback(
+      "--no-reuse", [arguments] { arguments->reuse = false; },
+      "compute all tiles of every frame of a video, not only those whose pixels have changed "
+      "(the same masks, slower)");
   command->add_flag("--resume", arguments->resume,
                     "leave alone what an earlier run into the folder did with the same model and settings");
   command->add_option(
@@ -237,7 +238,7 @@ void add_segment(CLI::App& app, Run& run, const std::vector<std::string>& words)
   CLI::Option* budget = command
                             ->add_option("--max-failures", arguments->batch.most_failures,
                                          "stop when more than so many images have failed")
-                            ->check(CLI::NonNegativeNumber);
+                            ->check(CLI::Range(0, 1'000'000'000));
   command
       ->add_flag_callback(
           "--fail-fast", [arguments] { arguments->batch.most_failures = 0; },
