@@ -24,6 +24,15 @@ std::vector<std::byte> encode(const ImageView& image, const char* extension,
   return {begin, begin + bytes.size()};
 }
 
+/// Turns an image by one of EXIF's orientations 1 to 8.
+void turn(cv::Mat& image, int orientation) {
+  if (orientation >= 5 && orientation <= 8) cv::transpose(image, image);
+  constexpr int kUpsideDown = 0, kMirrored = 1, kBoth = -1;
+  if (orientation == 2 || orientation == 6) cv::flip(image, image, kMirrored);
+  if (orientation == 3 || orientation == 7) cv::flip(image, image, kBoth);
+  if (orientation == 4 || orientation == 8) cv::flip(image, image, kUpsideDown);
+}
+
 }  // namespace
 
 Image decode_image(std::span<const std::byte> file, const std::string& name) {
@@ -36,7 +45,9 @@ Image decode_image(std::span<const std::byte> file, const std::string& name) {
   cv::Mat bgr;
   try {
     const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1, const_cast<std::byte*>(file.data()));
-    bgr = cv::imdecode(bytes, cv::IMREAD_COLOR);
+    const bool webp = header.format == "WebP";  // which not all versions of OpenCV turn
+    bgr = cv::imdecode(bytes, cv::IMREAD_COLOR | (webp ? cv::IMREAD_IGNORE_ORIENTATION : 0));
+    if (webp) turn(bgr, header.orientation);
   } catch (const cv::Exception&) {
     bgr.release();
   }

@@ -32,6 +32,10 @@ class Bytes {
     for (std::size_t i = count; i-- > 0;) value = value << 8U | byte(at + i);
     return value;
   }
+  Bytes from(std::size_t start) const {
+    if (start > data_.size()) complain("is cut short");
+    return {data_.subspan(start), name_};
+  }
   [[noreturn]] void complain(std::string_view reason) const {
     fail(ErrorCode::bad_file, "{}: {}", name_, reason);
   }
@@ -68,23 +72,13 @@ ImageHeader sniff_png(const Bytes& file) {
   return header;
 }
 
-ImageHeader sniff_webp(const Bytes& file) {
-  if (file.size() < std::size_t{8} + file.little(4, 4)) file.complain("is cut short");
-  if (file.starts_with("VP8X", 12)) return {"WebP", file.little(24, 3) + 1, file.little(27, 3) + 1};
-  if (file.starts_with("VP8L", 12)) {
-    const std::uint32_t bits = file.little(21, 4);
-    return {"WebP", (bits & 0x3fffU) + 1, (bits >> 14U & 0x3fffU) + 1};
-  }
-  return {"WebP", file.little(26, 2) & 0x3fffU, file.little(28, 2) & 0x3fffU};
-}
-
 ImageHeader sniff_bmp(const Bytes& file) {
   const auto height = static_cast<std::int32_t>(file.little(22, 4));
   if (file.size() < file.little(2, 4)) file.complain("is cut short");
   return {"BMP", static_cast<std::int32_t>(file.little(18, 4)), height < 0 ? -std::int64_t{height} : height};
 }
 
-/// Tags 256 and 257 of the first directory.
+/// Tags of the first directory: the extent, EXIF's orientation, the samples' format.
 ImageHeader sniff_tiff(const Bytes& file) {
   const bool big = file.starts_with("MM");
   auto number = [&](std::size_t at, std::size_t count) {
@@ -94,11 +88,46 @@ ImageHeader sniff_tiff(const Bytes& file) {
   const std::size_t directory = number(4, 4);
   for (std::uint32_t i = 0; i < number(directory, 2); ++i) {
     const std::size_t entry = directory + 2 + std::size_t{12} * i;
-    const std::uint32_t tag = number(entry, 2), value = number(entry + 8, number(entry + 2, 2) == 3 ? 2 : 4);
-    if (tag == 256) header.width = value;
-    if (tag == 257) header.height = value;
+    auto value = [&] {
+      const std::size_t bytes = number(entry + 2, 2) == 3 ? 2 : 4;
+      const bool inside = number(entry + 4, 4) * bytes <= 4;  // else the entry says where its values are
+      return number(inside ? entry + 8 : number(entry + 8, 4), bytes);
+    };
+    const std::uint32_t tag = number(entry, 2);
+    if (tag == 256) header.width = value();
+    if (tag == 257) header.height = value();
+    if (tag == 274) header.orientation = static_cast<int>(value());
+    if (tag == 339 && value() == 3) file.complain("has pixels in floating point; 8 and 16 bits are read");
   }
   return header;
+}
+
+/// Of the EXIF chunk, which holds a TIFF file without pixels; 1 where it makes no sense, as for decoders.
+int orientation_of_webp(const Bytes& file) {
+  for (std::size_t at = 12; at + 8 < file.size();) {
+    const std::size_t size = file.little(at + 4, 4);
+    if (file.starts_with("EXIF", at)) {
+      const std::size_t start = at + (file.starts_with("Exif", at + 8) ? 14 : 8);
+      try {
+        return sniff_tiff(file.from(start)).orientation;
+      } catch (const Error&) {
+        return 1;
+      }
+    }
+    at += 8 + size + size % 2;
+  }
+  return 1;
+}
+
+ImageHeader sniff_webp(const Bytes& file) {
+  if (file.size() < std::size_t{8} + file.little(4, 4)) file.complain("is cut short");
+  if (file.starts_with("VP8X", 12))
+    return {"WebP", file.little(24, 3) + 1, file.little(27, 3) + 1, orientation_of_webp(file)};
+  if (file.starts_with("VP8L", 12)) {
+    const std::uint32_t bits = file.little(21, 4);
+    return {"WebP", (bits & 0x3fffU) + 1, (bits >> 14U & 0x3fffU) + 1};
+  }
+  return {"WebP", file.little(26, 2) & 0x3fffU, file.little(28, 2) & 0x3fffU};
 }
 
 }  // namespace

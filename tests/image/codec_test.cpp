@@ -109,6 +109,24 @@ Bytes with_orientation(Bytes jpeg, int orientation) {
   return jpeg;
 }
 
+/// The WebP in the extended form, with an EXIF chunk that holds the orientation.
+Bytes webp_with_orientation(const Bytes& webp, int orientation) {
+  const unsigned char exif[] = {
+      'V', 'P', '8', 'X', 10,  0,   0,    0,  8, 0, 0, 0,   47,  0,  0,
+      31,  0,   0,   'E', 'X', 'I', 'F',  26, 0, 0, 0, 'I', 'I', 42, 0,
+      8,   0,   0,   0,   1,   0,   0x12, 1,  3, 0, 1, 0,   0,   0,  static_cast<unsigned char>(orientation),
+      0,   0,   0,   0,   0,   0,   0};
+  constexpr std::size_t kExtended = 18;  // the chunk in front of the pixels; the other one follows them
+  const auto* begin = reinterpret_cast<const std::byte*>(exif);
+  Bytes file(webp.begin(), webp.begin() + 12);
+  file.insert(file.end(), begin, begin + kExtended);
+  file.insert(file.end(), webp.begin() + 12, webp.end());
+  file.insert(file.end(), begin + kExtended, begin + sizeof(exif));
+  const auto size = static_cast<std::uint32_t>(file.size() - 8);
+  for (std::size_t i = 0; i < 4; ++i) file[4 + i] = static_cast<std::byte>(size >> 8 * i);
+  return file;
+}
+
 TEST(Codec, ExifTurnsTheImage) {
   // where the red quadrant, stored at the top left, is shown, and whether the sides change places
   struct Case {
@@ -118,21 +136,28 @@ TEST(Codec, ExifTurnsTheImage) {
   const std::vector<Case> cases{{1, false, false, false}, {2, true, false, false}, {3, true, true, false},
                                 {4, false, true, false},  {5, false, false, true}, {6, true, false, true},
                                 {7, true, true, true},    {8, false, true, true}};
-  const Bytes jpeg = encode(".jpg", quadrants());
-  for (const Case& c : cases) {
-    const Image image = decode_image(with_orientation(jpeg, c.orientation), "turned");
-    ASSERT_EQ(image.width, c.turned ? 32 : 48) << c.orientation;
-    ASSERT_EQ(image.height, c.turned ? 48 : 32) << c.orientation;
-    const auto red = pixel(image, c.right ? image.width - 4 : 3, c.bottom ? image.height - 4 : 3);
-    EXPECT_NEAR(red[0], 200, 4) << c.orientation;
-    EXPECT_NEAR(red[2], 20, 4) << c.orientation;
-  }
+  const Bytes jpeg = encode(".jpg", quadrants()), webp = encode(".webp", quadrants());
+  for (const Case& c : cases)
+    for (const Bytes& file :
+         {with_orientation(jpeg, c.orientation), webp_with_orientation(webp, c.orientation)}) {
+      const Image image = decode_image(file, "turned");
+      ASSERT_EQ(image.width, c.turned ? 32 : 48) << c.orientation;
+      ASSERT_EQ(image.height, c.turned ? 48 : 32) << c.orientation;
+      const auto red = pixel(image, c.right ? image.width - 4 : 3, c.bottom ? image.height - 4 : 3);
+      EXPECT_NEAR(red[0], 200, 4) << c.orientation;
+      EXPECT_NEAR(red[2], 20, 4) << c.orientation;
+    }
+  Bytes nonsense = webp_with_orientation(webp, 6);
+  nonsense[nonsense.size() - 22] = std::byte{0xff};  // where the tags are
+  EXPECT_EQ(decode_image(nonsense, "nonsense").width, 48);
 }
 
 TEST(Codec, HostileFilesFailInOneLine) {
   EXPECT_EQ(message_of({}), "photo.x: is empty");
   EXPECT_THAT(message_of(text("hello, I am a text file")), testing::HasSubstr("is no JPEG, PNG"));
   EXPECT_THAT(message_of(text("GIF89a............................")), testing::HasSubstr("is no JPEG"));
+  EXPECT_THAT(message_of(encode(".tiff", cv::Mat(3, 5, CV_32FC1, cv::Scalar(0.5)))),
+              testing::HasSubstr("has pixels in floating point"));
   Bytes huge = encode(".png", quadrants());
   const unsigned char claim[] = {0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30};  // 30000 x 30000
   std::memcpy(huge.data() + 16, claim, sizeof(claim));
