@@ -64,6 +64,9 @@ class Models(cli_test.Program):
         self.assertEqual(sorted(models), CONFIGS)
         self.assertEqual(sorted(texts), CONFIGS)
         self.assertEqual(end, [f"Imports run in {SOURCE}/, where the file to get lies too."])
+        table = self.run_atrous("models").stdout.decode().splitlines()
+        columns = {line.index(models[line.split()[0]]["task"]) for line in table}
+        self.assertEqual((len(table), len(columns)), (len(CONFIGS), 1))
         self.assertTrue(models["clothing-lite0"]["available"] and models["atr"]["available"])
         for name, model in models.items():
             origin, text = model["weights_from"], texts[name]

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -50,15 +51,15 @@ Json describe_model(const fs::path& file) {
   return line;
 }
 
-void print_summary(const Json& line) {
+void print_summary(const Json& line, std::size_t name_width) {
   const std::string weights = line["weights_bytes"].is_null()
                                   ? "weights not here"
                                   : fmt::format("{:.1f} MB", line["weights_bytes"].get<double>() / 1e6);
   std::string accuracy;
   for (const auto& [name, value] : line["accuracy"].items())
     accuracy += fmt::format("  {} {:.3f}", name, value.get<double>());
-  std::cout << fmt::format("{:24} {:24} {:>3} classes ({})  {}{}\n", line["name"].get<std::string>(),
-                           line["task"].get<std::string>(), line["classes"].get<int>(),
+  std::cout << fmt::format("{:{}} {:24} {:>3} classes ({})  {}{}\n", line["name"].get<std::string>(),
+                           name_width, line["task"].get<std::string>(), line["classes"].get<int>(),
                            line["labels"].get<std::string>(), weights, accuracy);
 }
 
@@ -109,7 +110,10 @@ int models(const ModelsArguments& arguments) {
     std::cout << all.dump(2) << "\n";
     return status;
   }
-  for (const Json& line : all) arguments.available ? print_availability(line) : print_summary(line);
+  std::size_t name_width = 0;
+  for (const Json& line : all) name_width = std::max(name_width, line["name"].get<std::string>().size());
+  for (const Json& line : all)
+    arguments.available ? print_availability(line) : print_summary(line, name_width);
   if (arguments.available)
     for (const std::string& folder : import_folders(all))
       std::cout << "Imports run in " << folder << ", where the file to get lies too.\n";
