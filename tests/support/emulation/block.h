@@ -78,6 +78,9 @@ class BlockRunner {
   void start_block(ThreadView::Index block);
   void finish_block();
   void run_until_done(Visits& visits);
+  bool runs_ahead() const;
+  bool run_warp_on(const Warp& warp);
+  bool run_thread_on(Thread& thread);
   void resume(Thread& thread);
   void wait(Thread& thread, Barrier& barrier, ThreadState state, const Site& site);
   void arrive(Barrier& barrier, const Collective* operation, const Site& site);

@@ -7,7 +7,8 @@
 
 namespace atrous::cuda::emulation {
 
-/// In which order blocks run and the fibers of a block are visited.
+/// In which order blocks run and the fibers of a block are visited; in the two plain ones each warp runs
+/// ahead of the next.
 struct Order {
   enum class Kind { ascending, descending, shuffled } kind = Kind::shuffled;
   std::uint64_t seed = 1;  ///< of `shuffled`; a launch always starts from it
