@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 #include <sstream>
+#include <type_traits>
 #include <unordered_set>
 
 #include "core/error.h"
@@ -43,12 +44,20 @@ void add(InputList& list, std::string_view name, std::size_t folder) {
 
 void add_named(InputList& list, std::string_view name) { add(list, name, name.rfind('/') + 1); }
 
+/// ".name": what a person does not mean by a folder's images, such as macOS's "._photo.jpg".
+bool is_hidden(const fs::path& file) { return file.filename().native().starts_with('.'); }
+
 template <typename Iterator>
 void add_folder(const std::string& folder, InputList& list) {
   const std::size_t before = list.files.size();
   std::error_code status;
   for (Iterator it(folder, status), end; !status && it != end; it.increment(status)) {
     const fs::path& file = it->path();
+    if (is_hidden(file)) {
+      if constexpr (std::is_same_v<Iterator, fs::recursive_directory_iterator>)
+        it.disable_recursion_pending();
+      continue;
+    }
     if (!has_image_extension(file)) continue;
     std::error_code gone;  // a link to nowhere is listed, to fail alone as an image that cannot be read
     if (it->is_regular_file(gone) || (it->is_symlink(gone) && !fs::exists(it->status(gone))))
@@ -83,6 +92,12 @@ void add_list(const std::string& name, InputList& list) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   if (list.files.size() == before) fail(ErrorCode::invalid_argument, "{}: the list names no files", name);
+}
+
+/// A file that several inputs name is one image.
+void drop_repeated(InputList& list) {
+  std::unordered_set<std::string_view> seen(list.files.size());
+  std::erase_if(list.files, [&](const InputFile& input) { return !seen.insert(input.file).second; });
 }
 
 /// A camera's or a frame pattern's, which have no extension to leave out.
@@ -155,6 +170,7 @@ InputList list_inputs(const std::vector<std::string>& inputs, bool recurse) {
       fail(ErrorCode::not_found, "{}: there is no such file or folder", input);
     }
   }
+  drop_repeated(list);
   make_stems_unique(list);
   return list;
 }

@@ -30,7 +30,8 @@ TEST(Inputs, FoldersGlobsAndLists) {
   EXPECT_EQ(stems(list_inputs({root + "/[ab].*"}, false)), (Names{"a", "a.png", "b"}));
   const std::string list = folder.write("list.txt", root + "/b.jpg\r\n\n" + root + "/deep/b.jpg\n").string();
   EXPECT_EQ(stems(list_inputs({"@" + list}, false)), (Names{"b", "b.jpg"}));
-  EXPECT_EQ(stems(list_inputs({root + "/b.jpg", root + "/b.jpg", root + "/b.jpg"}, false)),
+  folder.write("other/b.jpg", "");
+  EXPECT_EQ(stems(list_inputs({root + "/b.jpg", root + "/deep/b.jpg", root + "/other/b.jpg"}, false)),
             (Names{"b", "b.jpg", "b.jpg-2"}));
 }
 
@@ -75,6 +76,25 @@ TEST(Inputs, ALinkToNowhereStopsNoFolder) {
   std::filesystem::create_directory_symlink(folder.path(), folder / "round");  // not gone into
   for (const bool recurse : {false, true})
     EXPECT_EQ(stems(list_inputs({folder.path().string()}, recurse)), (Names{"a", "b", "c", "e"}));
+}
+
+TEST(Inputs, HiddenFilesOfFoldersAreLeftOut) {
+  const test::TempFolder folder;
+  for (const char* name : {"a.png", "._a.png", ".trash/b.png", "c/.d.png", "c/e.png"}) folder.write(name, "");
+  const std::string root = folder.path().string();
+  EXPECT_EQ(stems(list_inputs({root}, false)), (Names{"a"}));
+  EXPECT_EQ(stems(list_inputs({root}, true)), (Names{"a", "c/e"}));
+  EXPECT_EQ(stems(list_inputs({root + "/.trash"}, true)), (Names{"b"})) << "named, it is meant";
+  EXPECT_EQ(stems(list_inputs({root + "/._a.png"}, false)), (Names{"._a"}));
+}
+
+TEST(Inputs, AFileNamedTwiceIsOne) {
+  const test::TempFolder folder;
+  for (const char* name : {"a.png", "b.png", "c/a.png"}) folder.write(name, "");
+  const std::string root = folder.path().string(),
+                    list = folder.write("list", root + "/b.png\n" + root + "/b.png\n").string();
+  EXPECT_EQ(stems(list_inputs({root + "/b.png", root, root + "/*.png", "@" + list, root + "/c"}, false)),
+            (Names{"b", "a", "a.png"}));
 }
 
 TEST(Inputs, FoldersAreSortedAsPaths) {
