@@ -190,6 +190,17 @@ void replace_file(const fs::path& file, const std::function<void(const fs::path&
   temporary.finish();
 }
 
+void check_writable(const fs::path& file) {
+  const TemporaryFile probe(file);
+  std::error_code status;
+  const bool is_folder = fs::is_directory(file, status);
+  const int descriptor = is_folder ? -1 : ::open(probe.path().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0)
+    fail(ErrorCode::io, "{}: cannot be written: {}", file.string(),
+         std::strerror(is_folder ? EISDIR : errno));
+  ::close(descriptor);
+}
+
 void write_file(const fs::path& file, std::span<const std::byte> content) {
   replace_file(file, [&](const fs::path& temporary) {
     const Descriptor descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC);

@@ -98,4 +98,8 @@ std::optional<std::filesystem::path> meant_by_temporary(const std::filesystem::p
 /// replace_file with these bytes as the content.
 void write_file(const std::filesystem::path& file, std::span<const std::byte> content);
 
+/// For work that takes long before it writes: throws Error{io} now where write_file() would then for want of
+/// the place or the right. Makes missing parent folders, and leaves nothing else.
+void check_writable(const std::filesystem::path& file);
+
 }  // namespace atrous

@@ -116,6 +116,8 @@ class Eval(cli_test.Program):
         self.assert_refused("eval", "masks", "VOC", "--label-set", "vocs", naming="'vocs'")
         self.assert_refused("eval", "masks", "VOC", "--label-set", "0", naming="1 to 255")
         self.assert_refused("eval", "VOC", "-m", "red.yaml", "--label-set", "voc", naming="--label-set")
+        self.assert_refused("eval", "masks", "VOC", "--label-set", "vocs", "--csv", "red.yaml/x.csv",
+                            naming="red.yaml/x.csv: cannot be written")  # before any work
         (self.folder / "masks/2007_a.png").unlink()
         scores, images, said = self.scores("masks", "VOC", status=1)
         self.assertEqual((scores["mean_iou"], images), (1, 1))

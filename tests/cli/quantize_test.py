@@ -170,6 +170,7 @@ class Quantize(cli_test.Program):
         _, said = self.quantize(model, photos, "-o", "out", "--labels", "truth")
         self.assertRegex(said, r"accuracy +mIoU 0\.\d+, fp32 1\.0000; pixels 0\.\d+, fp32 1\.0000; over 4 label maps")
         (self.folder / "names.txt").write_text("a,b no")  # the ids the other way round
+        self.assert_refused("quantize", model, "nowhere", "-o", "names.txt", naming="names.txt/model.yaml: cannot be written")
         _, said = self.quantize(model, photos, "-o", "out", "--labels", "truth", "--label-names", "names.txt")
         self.assertRegex(said, r"fp32 0\.0000; pixels 0\.\d+, fp32 0\.0000; over 4 label maps")
         self.assert_refused("quantize", model, photos, photos, "-o", "other", "--labels", "truth", "-q",

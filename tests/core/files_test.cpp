@@ -62,6 +62,17 @@ TEST(WriteFile, LeavesNothingWhereItFails) {
   }
 }
 
+TEST(WriteFile, IsTriedBeforehandWithoutATrace) {
+  const test::TempFolder folder;
+  const fs::path file = folder.write("taken/file", "content");
+  for (const fs::path& refused : {folder / "taken", file / "x"})
+    EXPECT_EQ(message_of([&] { check_writable(refused); }),
+              message_of([&] { write_file(refused, bytes("x")); }));
+  check_writable(file), check_writable(folder / "taken/other"), check_writable("/dev/null");
+  EXPECT_EQ(read_file(file).size(), 7U);
+  EXPECT_EQ(files_in(folder / "taken"), 1U);
+}
+
 TEST(WriteFile, DevicesAreWrittenInPlace) {
   EXPECT_EQ(message_of([] { write_file("/dev/full", bytes("x")); }),
             "/dev/full: cannot be written: No space left on device");

@@ -126,6 +126,7 @@ int evaluate(const EvalArguments& arguments) {
   if (masks && arguments.segment.given())
     fail(ErrorCode::invalid_argument,
          "--crf, --superpixels, --scales, --flip and --tile are for photos: say -m MODEL or --compare");
+  if (!arguments.csv.empty()) check_writable(arguments.csv);
   const EvalPairs found = find_pairs(arguments.folders, masks);
   const std::vector<EvalPair>& pairs = found.pairs;
   const auto model = masks ? nullptr : Model::open(arguments.model.model, arguments.model.options);

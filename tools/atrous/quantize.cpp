@@ -150,6 +150,7 @@ void print(const Comparison& c) {
 
 int quantize(QuantizeArguments arguments) {
   if (arguments.method == "entropy") arguments.calibration.method = Calibration::entropy;
+  check_writable(fs::path(arguments.folder) / "model.yaml");
   const InputList list = list_inputs(arguments.images, arguments.recurse);
   const Photos& given = list.files;
   const auto model = Model::open(arguments.model, {.device = "cpu",
