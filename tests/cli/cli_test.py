@@ -401,6 +401,8 @@ class Cli(Program):
         scores = np.load(self.folder / "scores.npy")
         self.assertEqual((scores.dtype, scores.shape), (np.float32, (14, 17, 21)))
         self.assertTrue(np.isfinite(scores).all() and scores.std() > 0)
+        self.assert_refused("bench", "clothing-lite0", "--seconds", "nan", naming="--seconds")
+        self.assert_refused("inspect", "clothing-lite0", "--dot", "--json", naming="--json")
         self.assert_refused("bench", "clothing-lite0", "--size", "33x33", "--iterations", "1", "--batch", "2",
                             "--output", "scores.npy", naming="--output")
 

@@ -191,7 +191,7 @@ void add_bench(CLI::App& app, Run& run) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->add_option("--seconds", arguments->seconds, "at most about so long")
-      ->check(CLI::Range(0.0, 86400.0))
+      ->check(real_range(0.0, 86400.0))
       ->capture_default_str();
   command->add_option(
       "--output", arguments->output,

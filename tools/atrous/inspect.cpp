@@ -178,8 +178,10 @@ void add_inspect(CLI::App& app, Run& run) {
   command->add_option("--size", arguments->size, "input extent HxW; default: the config's");
   command->add_flag("--plan", arguments->plan,
                     "every step: implementation, refusals, FLOPs, bytes, time of one run");
-  command->add_flag("--dot", arguments->dot, "the graph for Graphviz");
   command->add_flag("--json", arguments->json, "as JSON");
+  command->add_flag("--dot", arguments->dot, "the graph for Graphviz")
+      ->excludes("--plan")
+      ->excludes("--json");
   command->callback([arguments, &run] { run = [arguments] { return inspect(*arguments); }; });
 }
 

@@ -120,6 +120,15 @@ std::vector<std::string> split(const std::string& list) {
   return parts;
 }
 
+CLI::Validator real_range(double low, double high) {
+  const CLI::Range range(low, high);
+  return CLI::Validator(
+      [range](std::string& text) {
+        return parse_number(text) ? range(text) : fmt::format("'{}' is no number", text);
+      },
+      range.get_description());
+}
+
 SaveOptions parse_save(const std::string& list) {
   SaveOptions save;
   save.mask = false;

@@ -35,6 +35,9 @@ void add_crf_on(CLI::App& command, std::string& crf_on);
 /// and on something.
 std::string crf_text(const std::string& crf, const std::string& crf_on);
 
+/// A real number from `low` to `high`, as CLI::Range, which takes "nan" too.
+CLI::Validator real_range(double low, double high);
+
 /// "mask,overlay,..." as flags. Throws Error.
 SaveOptions parse_save(const std::string& list);
 /// All that --save knows, "mask, overlay, ...".

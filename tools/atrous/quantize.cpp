@@ -199,7 +199,7 @@ void add_quantize(CLI::App& app, Run& run) {
       ->check(CLI::IsMember({"percentile", "entropy"}))
       ->capture_default_str();
   command->add_option("--percentile", arguments->calibration.percentile, "of the values that are not 0")
-      ->check(CLI::Range(50.0, 100.0))
+      ->check(real_range(50.0, 100.0))
       ->capture_default_str();
   command->add_option("--keep", arguments->keep, "convolutions to leave as they are, comma separated");
   command->add_option("--labels", arguments->labels,

@@ -85,7 +85,7 @@ void add_serve(CLI::App& app, Run& run) {
       ->check(CLI::Range(0, 900))
       ->capture_default_str();
   command->add_option("--max-body", arguments->max_body, "MiB an image's file may have")
-      ->check(CLI::Range(0.001, 2047.0))
+      ->check(real_range(0.001, 2047.0))
       ->capture_default_str();
   command->add_option("--max-pixels", arguments->max_pixels, "pixels an image may have")
       ->check(CLI::Range(std::int64_t{1}, kMostImagePixels))
@@ -93,7 +93,7 @@ void add_serve(CLI::App& app, Run& run) {
   command
       ->add_option("--timeout", arguments->timeout,
                    "seconds from a connection's start to its answer, and again for the client to take that")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->check(real_range(0.1, 86400.0))
       ->capture_default_str();
   command->callback([arguments, &run] { run = [arguments] { return serve(*arguments); }; });
 }
