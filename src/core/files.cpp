@@ -191,14 +191,16 @@ void replace_file(const fs::path& file, const std::function<void(const fs::path&
 }
 
 void check_writable(const fs::path& file) {
-  const TemporaryFile probe(file);
   std::error_code status;
-  const bool is_folder = fs::is_directory(file, status);
-  const int descriptor = is_folder ? -1 : ::open(probe.path().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0)
-    fail(ErrorCode::io, "{}: cannot be written: {}", file.string(),
-         std::strerror(is_folder ? EISDIR : errno));
-  ::close(descriptor);
+  const fs::file_type type = fs::status(file, status).type();
+  fs::path place = fs::absolute(file, status);  // the device, or the nearest folder that is there
+  if (type != fs::file_type::character && type != fs::file_type::fifo) do
+      place = place.parent_path();
+    while (!fs::exists(place, status) && place.has_relative_path());
+  int error = ::access(place.c_str(), W_OK) == 0 ? 0 : errno;
+  if (type == fs::file_type::directory) error = EISDIR;
+  if (fs::is_regular_file(place, status)) error = ENOTDIR;
+  if (error != 0) fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), std::strerror(error));
 }
 
 void write_file(const fs::path& file, std::span<const std::byte> content) {

@@ -99,7 +99,7 @@ std::optional<std::filesystem::path> meant_by_temporary(const std::filesystem::p
 void write_file(const std::filesystem::path& file, std::span<const std::byte> content);
 
 /// For work that takes long before it writes: throws Error{io} now where write_file() would then for want of
-/// the place or the right. Makes missing parent folders, and leaves nothing else.
+/// the place or the right. Makes nothing.
 void check_writable(const std::filesystem::path& file);
 
 }  // namespace atrous

@@ -68,7 +68,8 @@ TEST(WriteFile, IsTriedBeforehandWithoutATrace) {
   for (const fs::path& refused : {folder / "taken", file / "x"})
     EXPECT_EQ(message_of([&] { check_writable(refused); }),
               message_of([&] { write_file(refused, bytes("x")); }));
-  check_writable(file), check_writable(folder / "taken/other"), check_writable("/dev/null");
+  check_writable(file), check_writable(folder / "taken/a/b"), check_writable("here"),
+      check_writable("/dev/null");
   EXPECT_EQ(read_file(file).size(), 7U);
   EXPECT_EQ(files_in(folder / "taken"), 1U);
 }
