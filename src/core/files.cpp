@@ -153,12 +153,21 @@ std::optional<fs::path> meant_by_temporary(const fs::path& file) {
   return meant;
 }
 
+namespace {
+
+/// A device or a pipe, which nothing can take the place of.
+bool is_written_in_place(const fs::path& file) {
+  std::error_code status;
+  const fs::file_type type = fs::status(file, status).type();
+  return type == fs::file_type::character || type == fs::file_type::fifo;
+}
+
+}  // namespace
+
 TemporaryFile::TemporaryFile(const fs::path& file, TemporaryName name) : file_(file), path_(file) {
   static std::atomic<unsigned> counter{0};
-  std::error_code status;
   make_parents(file);
-  const fs::file_type type = fs::status(file, status).type();
-  renames_ = type != fs::file_type::character && type != fs::file_type::fifo;
+  renames_ = !is_written_in_place(file);
   if (!renames_) return;
   path_ += fmt::format("{}{}-{}", kPart, ::getpid(), counter++);
   if (name == TemporaryName::with_extension) path_ += file.extension();
@@ -192,13 +201,11 @@ void replace_file(const fs::path& file, const std::function<void(const fs::path&
 
 void check_writable(const fs::path& file) {
   std::error_code status;
-  const fs::file_type type = fs::status(file, status).type();
   fs::path place = fs::absolute(file, status);  // the device, or the nearest folder that is there
-  if (type != fs::file_type::character && type != fs::file_type::fifo) do
-      place = place.parent_path();
-    while (!fs::exists(place, status) && place.has_relative_path());
+  if (!is_written_in_place(file)) place = place.parent_path();
+  while (!fs::exists(place, status) && place.has_relative_path()) place = place.parent_path();
   int error = ::access(place.c_str(), W_OK) == 0 ? 0 : errno;
-  if (type == fs::file_type::directory) error = EISDIR;
+  if (fs::is_directory(file, status)) error = EISDIR;
   if (fs::is_regular_file(place, status)) error = ENOTDIR;
   if (error != 0) fail(ErrorCode::io, "{}: cannot be written: {}", file.string(), std::strerror(error));
 }

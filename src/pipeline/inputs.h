@@ -32,10 +32,9 @@ struct InputList {
 
 /// Images, folders (their sub-folders too with `recurse`; sub-folders are kept in the stem), globs (* ? [])
 /// and @lists of files, in sorted order within each, a file once; videos where they are named, not those in
-/// folders, of which hidden files and folders are left out. Where
-/// two inputs have one stem, the later ones keep their extension in it ("a.png" beside "a.jpg"), then get a
-/// number. Throws Error{not_found | invalid_argument} where an input is
-/// missing or has no images.
+/// folders, of which hidden files and folders are left out. Where two inputs have one stem, the later ones
+/// keep their extension in it ("a.png" beside "a.jpg"), then get a number. Throws Error{not_found |
+/// invalid_argument} where an input is missing or has no images.
 InputList list_inputs(const std::vector<std::string>& inputs, bool recurse);
 
 /// The words of a text file, spaces and line ends between them. Throws Error{not_found | io | bad_file}.

@@ -4,6 +4,7 @@ import onnx
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from gpu_network import Join
 from onnx import numpy_helper
 
 
@@ -18,15 +19,6 @@ class Windowed(nn.Module):
 
     def forward(self, x):
         return self.module(F.pad(x, self.rest) if self.rest else x)
-
-
-class Plain(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *values):
-        return self.function(*values)
 
 
 def convolution(of, weight, bias=None):
@@ -60,15 +52,15 @@ def average_pool(of):
 def resize(of, sizes):
     align = of["coordinate_transformation_mode"] == b"align_corners"
     extent = [int(side) for side in sizes[2:]]
-    return Plain(lambda x: F.interpolate(x, size=extent, mode="bilinear", align_corners=align))
+    return Join(lambda x: F.interpolate(x, size=extent, mode="bilinear", align_corners=align))
 
 
 OPERATORS = {
     "Conv": convolution, "BatchNormalization": batch_norm, "MaxPool": max_pool, "AveragePool": average_pool, "Resize": resize,
     "Relu": lambda of: nn.ReLU(), "Clip": lambda of, low, high: nn.Hardtanh(float(low), float(high)),
     "HardSigmoid": lambda of: nn.Hardsigmoid(), "HardSwish": lambda of: nn.Hardswish(), "Sigmoid": lambda of: nn.Sigmoid(),
-    "Identity": lambda of: nn.Identity(), "Add": lambda of: Plain(torch.add), "Mul": lambda of: Plain(torch.mul),
-    "Max": lambda of: Plain(torch.maximum), "Concat": lambda of: Plain(lambda *values: torch.cat(values, of["axis"])),
+    "Identity": lambda of: nn.Identity(), "Add": lambda of: Join(torch.add), "Mul": lambda of: Join(torch.mul),
+    "Max": lambda of: Join(torch.maximum), "Concat": lambda of: Join(lambda *values: torch.cat(values, of["axis"])),
     "GlobalAveragePool": lambda of: nn.AdaptiveAvgPool2d(1)}
 
 

@@ -149,8 +149,8 @@ class WinogradKernel : public Kernel {
     const std::int64_t ic = in_.shape.c;
     const float* weights =
         reinterpret_cast<const float*>(weights_->data()) + product * panels_ * ic * size_.columns;
-    const bool apart =
-        ic > kStepChannels;  // panels of a step, so that the processor does not foresee the next
+    // a step's panels lie apart then, and the processor does not foresee the next one
+    const bool apart = ic > kStepChannels;
     GemmTile tile;
     tile.a_pitch = in_pitch_, tile.c_pitch = out_pitch_;
     for (std::int64_t channel = 0; channel < ic; channel += kStepChannels) {
