@@ -12,7 +12,7 @@ inline float half_to_float(std::uint16_t h) {
   std::uint32_t sign = (h & 0x8000U) << 16U, exponent = (h >> 10U) & 31U, mantissa = h & 1023U;
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000U | (mantissa << 13U));
   if (exponent == 0) {
-    float value = std::ldexp(static_cast<float>(mantissa), -24);
+    const float value = static_cast<float>(mantissa) * 0x1p-24F;
     return sign != 0 ? -value : value;
   }
   return std::bit_cast<float>(sign | ((exponent + 112U) << 23U) | (mantissa << 13U));
