@@ -2,8 +2,8 @@
 # needs none of this.
 set(ATROUS_CUDA AUTO CACHE STRING "CUDA backend: AUTO (where nvcc is found), ON or OFF")
 set_property(CACHE ATROUS_CUDA PROPERTY STRINGS AUTO ON OFF)
-set(ATROUS_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90" CACHE STRING
-    "CUDA architectures as CMake names them; one without -real also gets PTX for what comes after")
+set(ATROUS_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90a-real;90-virtual" CACHE STRING
+    "CUDA architectures as CMake names them; one without -real also gets PTX for what comes after; 90a has wgmma")
 set(ATROUS_HAVE_CUDA OFF)
 set(ATROUS_HAVE_CUDNN OFF)
 set(ATROUS_CUDNN_SOURCES "/cudnn_(library|convolution|choice|conv2d).cpp$")  # that need the headers; else cudnn_none.cpp
@@ -58,4 +58,7 @@ function(atrous_cuda_options target)
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-warn-spills -Xcompiler=-Wall,-Wextra
       $<$<BOOL:${ATROUS_WERROR}>:--Werror=all-warnings>>)
+  if(ATROUS_CUDA_ARCHITECTURES MATCHES "90a")
+    target_compile_definitions(${target} PRIVATE ATROUS_SM90A)
+  endif()
 endfunction()

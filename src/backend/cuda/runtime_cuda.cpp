@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cuda.h>
 #include <cuda_runtime_api.h>
 
 #include <map>
@@ -14,6 +15,19 @@ void check(cudaError_t status, const char* doing, ErrorCode code = ErrorCode::in
   if (status == cudaSuccess) return;
   cudaGetLastError();  // an error that is not sticky must not turn up again in the next launch
   fail(code, "{}: {} ({})", doing, cudaGetErrorString(status), cudaGetErrorName(status));
+}
+
+/// A function of the driver, which is not linked: programs start where there is none.
+template <typename Function>
+Function* driver_function(const char* name) {
+  constexpr unsigned kSince = 12000;
+  void* found = nullptr;
+  cudaDriverEntryPointQueryResult answer{};
+  check(cudaGetDriverEntryPointByVersion(name, &found, kSince, cudaEnableDefault, &answer),
+        "asking the CUDA driver for a function", ErrorCode::unsupported);
+  if (found == nullptr)
+    fail(ErrorCode::unsupported, "the CUDA driver has no {}: it is older than 12.0", name);
+  return reinterpret_cast<Function*>(found);
 }
 
 std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
@@ -101,6 +115,30 @@ void copy_to_device(void* device, const void* host, std::size_t bytes, StreamHan
 
 void copy_to_host(void* host, const void* device, std::size_t bytes, StreamHandle stream) {
   check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream), "copying from the device");
+}
+
+TensorMap make_tensor_map(const TensorMapLayout& layout) {
+  static auto* const encode = driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
+  constexpr cuuint64_t kElementBytes = 2;
+  cuuint64_t extent[4] = {}, pitch_bytes[4] = {};
+  cuuint32_t box[4] = {}, step[4] = {};
+  for (int i = 0; i < layout.rank; ++i) {
+    extent[i] = static_cast<cuuint64_t>(layout.extent[i]);
+    pitch_bytes[i] = static_cast<cuuint64_t>(layout.pitch[i]) * kElementBytes;
+    box[i] = static_cast<cuuint32_t>(layout.box[i] * layout.step[i]);
+    step[i] = static_cast<cuuint32_t>(layout.step[i]);
+  }
+  TensorMap map{};
+  static_assert(sizeof(CUtensorMap) == sizeof map && alignof(CUtensorMap) <= alignof(TensorMap));
+  const CUresult status =
+      encode(reinterpret_cast<CUtensorMap*>(&map), CU_TENSOR_MAP_DATA_TYPE_UINT16,
+             static_cast<cuuint32_t>(layout.rank), const_cast<void*>(layout.base), extent, pitch_bytes + 1,
+             box, step, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (status != CUDA_SUCCESS)
+    fail(ErrorCode::internal, "describing a tensor to the copy engine: driver error {}",
+         static_cast<int>(status));
+  return map;
 }
 
 void begin_capture(StreamHandle stream) {

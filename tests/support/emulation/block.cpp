@@ -24,8 +24,12 @@ bool same_place(const Site& a, const Site& b) {
          (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
-/// Whether threads run through this barrier: ATROUS_EMULATION_DROP names one by the end of its file and line,
-/// as in "kernels/photo.cu:71", for tests of the tests.
+std::string at(const Site& site) { return fmt::format("{}:{}", site.file_name(), site.line()); }
+
+std::string to_text(const ThreadView::Index& i) { return fmt::format("({}, {}, {})", i.x, i.y, i.z); }
+
+}  // namespace
+
 bool is_dropped(const Site& site) {
   static const std::string kDropped = [] {
     const char* text = std::getenv("ATROUS_EMULATION_DROP");
@@ -36,12 +40,6 @@ bool is_dropped(const Site& site) {
   return kDropped.compare(colon + 1, std::string::npos, std::to_string(site.line())) == 0 &&
          std::string_view(site.file_name()).ends_with(std::string_view(kDropped).substr(0, colon));
 }
-
-std::string at(const Site& site) { return fmt::format("{}:{}", site.file_name(), site.line()); }
-
-std::string to_text(const ThreadView::Index& i) { return fmt::format("({}, {}, {})", i.x, i.y, i.z); }
-
-}  // namespace
 
 SharedMemory::SharedMemory(std::size_t bytes) {
   Unwatched unwatched;
@@ -124,7 +122,7 @@ void BlockRunner::start_block(ThreadView::Index block) {
     thread.view.block = block;
     thread.state = ThreadState::fresh;
     thread.copies.clear();
-    thread.group_ends.clear();
+    thread.products.clear();
     thread.fiber.create(pool, first_fiber + i, thread_main);
   }
 }
@@ -134,6 +132,7 @@ void BlockRunner::finish_block() {
   static_shared_.clear();
   static_bytes_ = 0;
   Unwatched unwatched;
+  transfers_.clear();
   fences_.reset();
 }
 
@@ -248,6 +247,23 @@ void BlockRunner::open_block() {
     if (thread.state == ThreadState::at_block_barrier) thread.state = ThreadState::runnable;
 }
 
+void BlockRunner::wait_for_transfer(const TransferBarrier& barrier, const Site& site) {
+  Thread& thread = self();
+  thread.state = ThreadState::at_transfer_barrier;
+  thread.site = site;
+  thread.transfer = &barrier;
+  while (thread.state == ThreadState::at_transfer_barrier) {
+    thread.fiber.suspend();
+    if (cancelled_) throw Cancelled();
+  }
+}
+
+void BlockRunner::wake(const TransferBarrier& barrier) {
+  for (Thread& thread : threads_)
+    if (thread.state == ThreadState::at_transfer_barrier && thread.transfer == &barrier)
+      thread.state = ThreadState::runnable;
+}
+
 LaneValues BlockRunner::wait_for_warp(const Collective& operation, const LaneValues& values,
                                       const Site& site) {
   Thread& thread = self();
@@ -315,6 +331,9 @@ std::string BlockRunner::states() const {
         break;
       case ThreadState::at_warp_operation:
         state = fmt::format("in {} at {}", warps_[thread.warp].barrier.operation->name, at(thread.site));
+        break;
+      case ThreadState::at_transfer_barrier:
+        state = "in mbarrier_wait at " + at(thread.site);
         break;
       case ThreadState::returned:
         state = "returned";

@@ -8,7 +8,9 @@
 
 #include "support/emulation/execution.h"
 #include "support/emulation/fiber.h"
+#include "support/emulation/groups.h"
 #include "support/emulation/order.h"
+#include "support/emulation/transfer.h"
 
 namespace atrous::cuda::emulation {
 
@@ -28,7 +30,36 @@ struct Warp {
   unsigned first_thread = 0;
 };
 
-enum class ThreadState { fresh, runnable, at_block_barrier, at_warp_operation, returned };
+/// Whether threads run through this barrier: ATROUS_EMULATION_DROP names one by the end of its file and line,
+/// as in "kernels/photo.cu:71", for tests of the tests.
+bool is_dropped(const Site& site);
+
+/// An mbarrier in shared memory: a phase ends when all have arrived and all bytes that it expects are there.
+struct TransferBarrier {
+  const std::uint64_t* address = nullptr;
+  unsigned arrivals = 0, pending = 0, phase = 0;
+  std::int64_t bytes = 0;
+  std::vector<BulkCopy> copies, landing;
+  char fence = 0;
+};
+class TransferBarriers {
+ public:
+  void add(std::uint64_t* address, unsigned arrivals, const Site& site);
+  TransferBarrier& at(const std::uint64_t* address, const Site& site);
+  void clear() { barriers_.clear(); }
+
+ private:
+  std::vector<std::unique_ptr<TransferBarrier>> barriers_;
+};
+
+enum class ThreadState {
+  fresh,
+  runnable,
+  at_block_barrier,
+  at_warp_operation,
+  at_transfer_barrier,
+  returned
+};
 
 struct Thread {
   ThreadView view;
@@ -36,9 +67,9 @@ struct Thread {
   ThreadState state = ThreadState::fresh;
   Site site;  ///< where it waits
   std::uint32_t warp = 0;
-  std::vector<AsyncCopy> copies;        ///< of cp.async, not yet due
-  std::vector<std::size_t> group_ends;  ///< of committed groups, as indices into copies
-  std::vector<AsyncCopy> due;
+  const TransferBarrier* transfer = nullptr;  ///< where it waits, if at one
+  Groups<AsyncCopy> copies;                   ///< of cp.async
+  Groups<WarpgroupProduct> products;
 };
 
 /// Memory of exactly `bytes`, 16-byte aligned, filled with NaN; the address sanitizer sees what goes past it.
@@ -69,6 +100,10 @@ class BlockRunner {
   Thread& self() { return *self_; }
   void wait_for_block(const Site& site);
   LaneValues wait_for_warp(const Collective& operation, const LaneValues& values, const Site& site);
+  TransferBarriers& transfers() { return transfers_; }
+  void wait_for_transfer(const TransferBarrier& barrier,
+                         const Site& site);  ///< until something happens there
+  void wake(const TransferBarrier& barrier);
   void* static_shared(const void* tag, std::size_t bytes);
   void* dynamic_shared() const { return dynamic_shared_->data(); }
 
@@ -108,6 +143,7 @@ class BlockRunner {
   std::exception_ptr fault_;
   std::unique_ptr<SharedMemory> dynamic_shared_;
   std::vector<StaticArray> static_shared_;
+  TransferBarriers transfers_;
   std::size_t static_bytes_ = 0;
   unsigned fiber_sets_ = 1;  ///< blocks that run one after another take turns with them
   unsigned blocks_started_ = 0;

@@ -17,6 +17,8 @@ void require_all(std::uint32_t live, const char* name) {
     fail(ErrorCode::internal, "{} by a warp of which only lanes {:#010x} are there", name, live);
 }
 
+void whole_warp(Lanes&, std::uint32_t live) { require_all(live, "an operation of a warpgroup"); }
+
 void shuffle(Lanes& lanes, std::uint32_t live) {
   std::array<std::uint32_t, 32> given{};
   for (std::size_t i = 0; i < 32; ++i) given[i] = lanes[i][0];
@@ -111,6 +113,7 @@ const Collective kLdmatrix{"ldmatrix", ldmatrix<false>};
 const Collective kLdmatrixTrans{"ldmatrix.trans", ldmatrix<true>};
 const Collective kMmaF16{"mma_m16n8k16<f16>", mma_16_bit<half_to_float>};
 const Collective kMmaBf16{"mma_m16n8k16<bf16>", mma_16_bit<bfloat16_to_float>};
+const Collective kWarpgroup{"warpgroup", whole_warp, true};
 const Collective kMmaTf32{"mma_m16n8k8_tf32", mma_tf32};
 
 float round_to_tf32(float value) {

@@ -20,6 +20,8 @@ extern const Collective kMmaF16;
 extern const Collective kMmaBf16;
 extern const Collective kMmaTf32;
 
+extern const Collective kWarpgroup;  ///< what is done for each thread, by whole warps
+
 /// To 10 bits of mantissa, ties away from zero; NaN and infinity stay.
 float round_to_tf32(float value);
 

@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "support/emulation/block.h"
-#include "support/emulation/sanitizers.h"
 
 namespace atrous::cuda::emulation {
 namespace {
@@ -70,31 +69,10 @@ void require_capability(int major, const char* what, const Site& site) {
                  site);
 }
 
-void push_async_copy(const AsyncCopy& copy) {
-  Unwatched unwatched;
-  BlockRunner::current().self().copies.push_back(copy);
-}
-
-void commit_async_copies() {
-  Unwatched unwatched;
-  Thread& thread = BlockRunner::current().self();
-  thread.group_ends.push_back(thread.copies.size());
-}
-
+void push_async_copy(const AsyncCopy& copy) { BlockRunner::current().self().copies.push(copy); }
+void commit_async_copies() { BlockRunner::current().self().copies.commit(); }
 std::span<const AsyncCopy> due_async_copies(int keep) {
-  Unwatched unwatched;
-  Thread& thread = BlockRunner::current().self();
-  thread.due.clear();
-  const std::size_t groups = thread.group_ends.size();
-  if (groups <= static_cast<std::size_t>(keep)) return {};
-  const std::size_t done = groups - static_cast<std::size_t>(keep);
-  const auto end = static_cast<std::ptrdiff_t>(thread.group_ends[done - 1]);
-  thread.due.assign(thread.copies.begin(), thread.copies.begin() + end);
-  thread.copies.erase(thread.copies.begin(), thread.copies.begin() + end);
-  thread.group_ends.erase(thread.group_ends.begin(),
-                          thread.group_ends.begin() + static_cast<std::ptrdiff_t>(done));
-  for (std::size_t& group_end : thread.group_ends) group_end -= static_cast<std::size_t>(end);
-  return thread.due;
+  return BlockRunner::current().self().copies.due(keep);
 }
 
 }  // namespace atrous::cuda::emulation

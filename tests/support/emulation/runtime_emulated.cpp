@@ -110,6 +110,24 @@ void copy_to_host(void* host, const void* device, std::size_t bytes, StreamHandl
   });
 }
 
+TensorMap make_tensor_map(const TensorMapLayout& layout) {
+  bool fits = layout.rank >= 2 && layout.rank <= 4 && layout.pitch[0] == 1 && layout.box[0] == 64 &&
+              reinterpret_cast<std::uintptr_t>(layout.base) % 16 == 0;
+  std::int64_t elements = layout.extent[0];
+  for (int i = 0; fits && i < layout.rank; ++i) {
+    fits = layout.extent[i] >= 1 && layout.extent[i] <= std::int64_t{1} << 32 && layout.box[i] >= 1 &&
+           layout.step[i] >= 1 && layout.step[i] <= 8 && layout.box[i] * layout.step[i] <= 256 &&
+           (i == 0 || (layout.pitch[i] % 8 == 0 && layout.pitch[i] < std::int64_t{1} << 39));
+    if (i > 0) elements += (layout.extent[i] - 1) * layout.pitch[i];
+  }
+  if (!fits) fail(ErrorCode::internal, "describing a tensor to the copy engine: invalid argument");
+  emulation::check_device_range(layout.base, static_cast<std::size_t>(elements) * 2, "describing a tensor");
+  TensorMap map{};
+  static_assert(sizeof layout <= sizeof map);
+  std::memcpy(&map, &layout, sizeof layout);
+  return map;
+}
+
 void begin_capture(StreamHandle stream) {
   if (stream == nullptr || stream->capturing)
     fail(ErrorCode::internal, "recording a graph: the default stream, or one that is capturing, cannot");
