@@ -23,7 +23,13 @@
 // the gathering variant runs. Output and residual are accessed 16 bytes at a time where they allow it.
 //
 // Math: mma.sync m16n8k16 (f16, bf16) or m16n8k8 (fp32 rounded to tf32) with fragments by ldmatrix; or fp32
-// fma. Sums are fp32. For sm_80 and later; it uses neither wgmma nor the bulk copy engine of sm_90a.
+// fma. Sums are fp32. For sm_80 and later.
+//
+// Warpgroups (warpgroup_tile.h; f16 and bf16 on compute capability 9.0, sm_90a): the copy engine brings a
+// tap's rectangle of input as one box, with zeros for the padding, and wgmma m64nNk16 multiplies it from
+// shared memory. A warp for the copies and two warpgroups of 64 rows; stages of (pixels + channels) * 128
+// bytes: 192 KiB for 128x256 (four), 96 for 128x128 (three) and 128x64 (four), two blocks a multiprocessor of
+// the latter two. Not yet run on a GPU.
 //
 // Split sums: for small maps with long sums, blocks share a tile's sum and split_sum.cu adds their parts in
 // order. There are no atomics: runs agree bit by bit.
@@ -41,13 +47,13 @@ namespace {
 
 template <typename Tile>
 ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
-    implicit_gemm_kernel(GemmGeometry g, const typename Tile::Element* in,
-                         const typename Tile::Element* weight, Epilogue<typename Tile::Element> epilogue,
-                         SumParts parts) {
+    implicit_gemm_kernel(const ATROUS_GRID_CONSTANT GemmGeometry g,
+                         const ATROUS_GRID_CONSTANT typename Tile::Operands operands,
+                         Epilogue<typename Tile::Element> epilogue, SumParts parts) {
   ATROUS_DYNAMIC_SHARED(unsigned char, shared);
   const int split = static_cast<int>(blockIdx.z), splits = static_cast<int>(gridDim.z);
   const TilePlace at = place_tile(g, static_cast<int>(blockIdx.x), static_cast<int>(blockIdx.y) * Tile::kN);
-  compute_tile<Tile>(g, at, in, weight, split, splits, shared,
+  compute_tile<Tile>(g, at, operands, split, splits, shared,
                      [&](std::int64_t pixel, int channel, float(&sums)[8]) {
                        if (parts.data == nullptr)
                          finish(epilogue, pixel, channel, sums);
@@ -56,10 +62,9 @@ ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
                      });
 }
 
-template <typename T, typename Tiles>
+template <typename Tiles>
 void run_on(Tiles tiles, const ImplicitGemmPlan& plan, const Conv2dAddresses& at, StreamHandle stream) {
   const GemmGeometry g = geometry_of(plan.problem, plan.tile_h, plan.tile_w);
-  const Epilogue<T> epilogue = make_epilogue<T>(plan.problem, at);
   const SumParts parts = make_sum_parts(plan.problem, plan.splits, at.workspace);
   with_tile(tiles, plan.variant, [&](auto tile) {
     using Tile = decltype(tile);
@@ -67,7 +72,8 @@ void run_on(Tiles tiles, const ImplicitGemmPlan& plan, const Conv2dAddresses& at
                     static_cast<unsigned>((g.oc + Tile::kN - 1) / Tile::kN),
                     static_cast<unsigned>(plan.splits)};
     launch(implicit_gemm_kernel<Tile>, grid, Tile::kThreads, Tile::kSharedBytes, stream, g,
-           static_cast<const T*>(at.in), static_cast<const T*>(at.weight), epilogue, parts);
+           Tile::operands(g, at.in, at.weight), make_epilogue<typename Tile::Element>(plan.problem, at),
+           parts);
   });
   if (plan.splits > 1) add_sum_parts(parts, plan.problem, at, stream);
 }
@@ -75,11 +81,8 @@ void run_on(Tiles tiles, const ImplicitGemmPlan& plan, const Conv2dAddresses& at
 }  // namespace
 
 void run_conv2d_implicit_gemm(const ImplicitGemmPlan& plan, const Conv2dAddresses& at, StreamHandle stream) {
-  if (plan.math == GemmMath::fma) return run_on<float>(FmaTiles{}, plan, at, stream);
-  dispatch(plan.problem.in.dtype, [&](auto element) {
-    using T = decltype(element);
-    run_on<T>(TensorCoreTiles<T>{}, plan, at, stream);
-  });
+  with_tiles<FmaTiles, TensorCoreTiles, WarpgroupTiles>(plan.math, plan.problem.in.dtype,
+                                                        [&](auto tiles) { run_on(tiles, plan, at, stream); });
 }
 
 }  // namespace atrous::cuda

@@ -12,9 +12,9 @@
 /// zero where rounded up, 16-byte aligned.
 namespace atrous::cuda {
 
-/// fma: fp32 multiply-adds; tensor_core: f16 and bf16 as they are, float rounded to tf32. Sums are fp32 in
-/// all.
-enum class GemmMath { fma, tensor_core };
+/// fma: fp32 multiply-adds; tensor_core: f16 and bf16 as they are, float rounded to tf32, by warps;
+/// warpgroup: f16 and bf16 by the warpgroups of compute capability 9.0. Sums are fp32 in all.
+enum class GemmMath { fma, tensor_core, warpgroup };
 
 /// Why not, or "" to accept. `major`: compute capability of the device.
 std::string refuse_conv2d_implicit_gemm(const Conv2dProblem& problem, GemmMath math, int major);

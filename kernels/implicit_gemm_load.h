@@ -25,6 +25,47 @@ ATROUS_DEVICE InputOrigin input_origin(const GemmGeometry& g, const TilePlace& a
   return {y * g.sh - g.top, x * g.sw - g.left};
 }
 
+/// The steps of a tile, or part `split` of `splits` of them: the taps that touch the input, and of each its
+/// channels, `kStep` at a time.
+template <int kStep>
+class TapSteps {
+ public:
+  ATROUS_DEVICE TapSteps(const GemmGeometry& g, const TileTaps& taps, int split, int splits)
+      : g_(&g), taps_(taps) {
+    const int chunks = (g.ic + kStep - 1) / kStep, steps = taps.count() * chunks;
+    const int first = steps * split / splits;
+    left_ = steps * (split + 1) / splits - first;
+    channel_ = first % chunks * kStep;
+    const int tap = first / chunks, across = taps.x.count() > 0 ? taps.x.count() : 1;
+    ky_ = taps.y.first + tap / across, kx_ = taps.x.first + tap % across;
+  }
+  ATROUS_DEVICE int left() const { return left_; }
+  ATROUS_DEVICE int ky() const { return ky_; }
+  ATROUS_DEVICE int kx() const { return kx_; }
+  ATROUS_DEVICE int channel() const { return channel_; }  ///< the step's first
+  /// On to the next; true where that is another tap.
+  ATROUS_DEVICE bool advance() {
+    --left_;
+    channel_ += kStep;
+    if (channel_ < g_->ic) return false;
+    channel_ = 0;
+    if (++kx_ == taps_.x.last) kx_ = taps_.x.first, ++ky_;
+    return true;
+  }
+
+ private:
+  const GemmGeometry* g_;
+  TileTaps taps_;
+  int left_, channel_, ky_, kx_;
+};
+
+/// A convolution's operands where threads copy them.
+template <typename T>
+struct GemmPointers {
+  const T* in;
+  const T* weight;
+};
+
 /// What both loaders share: the operands, and B, whose rows are the output channels' weights.
 template <typename Tile>
 class GemmOperands {
@@ -37,11 +78,11 @@ class GemmOperands {
   static constexpr int kRowsEach = Tile::kM / kRowsApart, kColumnsEach = Tile::kN / kRowsApart;
   static_assert(Tile::kM % kRowsApart == 0 && Tile::kN % kRowsApart == 0 && kRowsApart % 8 == 0);
 
-  ATROUS_DEVICE GemmOperands(const GemmGeometry& g, const TilePlace& at, const T* in, const T* weight)
+  ATROUS_DEVICE GemmOperands(const GemmGeometry& g, const TilePlace& at, const GemmPointers<T>& operands)
       : g_(&g), slot_(stage_offset(row(), chunk())) {
-    image_ = in + static_cast<std::int64_t>(at.image) * g.ih * g.iw * g.in_pitch;
+    image_ = operands.in + static_cast<std::int64_t>(at.image) * g.ih * g.iw * g.in_pitch;
     const int first = at.channel + row();
-    weight_ = weight + static_cast<std::int64_t>(first) * g.weight_pitch + chunk() * kVector;
+    weight_ = operands.weight + static_cast<std::int64_t>(first) * g.weight_pitch + chunk() * kVector;
     columns_ = first < g.oc ? (g.oc - first + kRowsApart - 1) / kRowsApart : 0;
   }
 
@@ -78,59 +119,43 @@ class VectorLoader : public GemmOperands<Tile> {
   using typename Base::T;
 
  public:
-  ATROUS_DEVICE VectorLoader(const GemmGeometry& g, const TilePlace& at, const T* in, const T* weight,
+  ATROUS_DEVICE VectorLoader(const GemmGeometry& g, const TilePlace& at, const GemmPointers<T>& operands,
                              int split, int splits)
-      : Base(g, at, in, weight), taps_(tile_taps<kEarly>(g, at)) {
-    const int chunks = (g.ic + Base::kStep - 1) / Base::kStep, steps = taps_.count() * chunks;
-    const int first = steps * split / splits;
-    left_ = steps * (split + 1) / splits - first;
-    channel_ = first % chunks * Base::kStep;
-    const int tap = first / chunks, across = taps_.x.count() > 0 ? taps_.x.count() : 1;
-    ky_ = taps_.y.first + tap / across, kx_ = taps_.x.first + tap % across;
+      : Base(g, at, operands), steps_(g, tile_taps<kEarly>(g, at), split, splits) {
 #pragma unroll
     for (int i = 0; i < Base::kRowsEach; ++i)
       origin_[i] = input_origin(g, at, Base::row() + i * Base::kRowsApart);
     seek_tap();
   }
 
-  ATROUS_DEVICE bool more() const { return left_ > 0; }
+  ATROUS_DEVICE bool more() const { return steps_.left() > 0; }
 
   ATROUS_DEVICE void load(unsigned char* a, unsigned char* b) {
-    const int channel = channel_ + Base::chunk() * Base::kVector;
+    const int channel = steps_.channel() + Base::chunk() * Base::kVector;
     const bool inside = channel < g_->ic;
 #pragma unroll
     for (int i = 0; i < Base::kRowsEach; ++i) {
       const bool valid = inside && pixel_[i] >= 0;
       copy_async16(a + this->slot(i), this->image_ + (valid ? pixel_[i] + channel : 0), valid ? 16 : 0);
     }
-    this->load_weights(b, (ky_ * g_->kw + kx_) * g_->ic + channel_, inside);
-    advance();
+    this->load_weights(b, (steps_.ky() * g_->kw + steps_.kx()) * g_->ic + steps_.channel(), inside);
+    if (steps_.advance()) seek_tap();
   }
 
  private:
-  ATROUS_DEVICE void advance() {
-    --left_;
-    channel_ += Base::kStep;
-    if (channel_ < g_->ic) return;
-    channel_ = 0;
-    if (++kx_ == taps_.x.last) kx_ = taps_.x.first, ++ky_;
-    seek_tap();
-  }
-
   /// Where the current tap reads for each row, in elements from the image's start; -1 in the padding.
   ATROUS_DEVICE void seek_tap() {
 #pragma unroll
     for (int i = 0; i < Base::kRowsEach; ++i) {
-      const int y = origin_[i].y + ky_ * g_->dh, x = origin_[i].x + kx_ * g_->dw;
+      const int y = origin_[i].y + steps_.ky() * g_->dh, x = origin_[i].x + steps_.kx() * g_->dw;
       const bool inside = y >= 0 && y < g_->ih && x >= 0 && x < g_->iw;
       pixel_[i] = inside ? (y * g_->iw + x) * g_->in_pitch : -1;
     }
   }
 
-  TileTaps taps_;
+  TapSteps<Base::kStep> steps_;
   InputOrigin origin_[Base::kRowsEach];
   int pixel_[Base::kRowsEach];
-  int left_, channel_, ky_, kx_;
 };
 
 /// For everything else (a stem's 3 channels, slices off the 16-byte grid): K is taps times channels without
@@ -143,9 +168,9 @@ class GatherLoader : public GemmOperands<Tile> {
   using typename Base::T;
 
  public:
-  ATROUS_DEVICE GatherLoader(const GemmGeometry& g, const TilePlace& at, const T* in, const T* weight,
+  ATROUS_DEVICE GatherLoader(const GemmGeometry& g, const TilePlace& at, const GemmPointers<T>& operands,
                              int split, int splits)
-      : Base(g, at, in, weight), taps_(tile_taps<kEarly>(g, at)), length_(g.kh * g.kw * g.ic) {
+      : Base(g, at, operands), taps_(tile_taps<kEarly>(g, at)), length_(g.kh * g.kw * g.ic) {
     const int steps = (length_ + Base::kStep - 1) / Base::kStep;
     step_ = steps * split / splits, end_ = steps * (split + 1) / splits;
 #pragma unroll

@@ -14,6 +14,7 @@ namespace atrous::cuda {
 namespace {
 
 constexpr auto kTensorCoreVariants = variants_of(TensorCoreTiles<f16>{});
+constexpr auto kWarpgroupVariants = variants_of(WarpgroupTiles<f16>{});
 constexpr auto kFmaVariants = variants_of(FmaTiles{});
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -29,14 +30,12 @@ double touched_sum(int out, int tile, int stride, int pad, int in, int k, int di
 constexpr double kFewestSteps = 8;  ///< of a split, on average
 constexpr std::array<int, 8> kSplits = {1, 2, 3, 4, 6, 8, 12, 16};
 
-int step_elements(DType dtype) { return kStageRowBytes / static_cast<int>(size_of(dtype)); }
-
 /// Steps of one image over all tiles.
-double steps_of(const Conv2dProblem& problem, int tile_h, int tile_w) {
+double steps_of(const Conv2dProblem& problem, GemmMath math, int tile_h, int tile_w) {
   const GemmGeometry g = geometry_of(problem, tile_h, tile_w);
   return touched_sum(g.oh, tile_h, g.sh, g.top, g.ih, g.kh, g.dh) *
          touched_sum(g.ow, tile_w, g.sw, g.left, g.iw, g.kw, g.dw) *
-         ceil_div(g.ic, step_elements(problem.in.dtype));
+         ceil_div(g.ic, step_elements(math, problem.in.dtype));
 }
 
 double estimate(const Conv2dProblem& problem, GemmMath math, const ImplicitGemmVariant& v,
@@ -68,13 +67,21 @@ ImplicitGemmPlan best_plan(const Conv2dProblem& problem, GemmMath math, int mult
   return best;
 }
 
+constexpr int kMostStride = 2;  ///< of 128 pixels, in a box of 256
 constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
 
+int step_elements(GemmMath math, DType dtype) {
+  return (math == GemmMath::warpgroup ? kBulkRowBytes : kStageRowBytes) / static_cast<int>(size_of(dtype));
+}
+
 double cycles_of_step(GemmMath math, DType dtype, const ImplicitGemmVariant& v) {
-  const double multiply_adds_a_cycle = math == GemmMath::fma ? 128 : dtype == DType::f32 ? 512 : 1024;
-  return double{1} * v.pixels * v.channels * step_elements(dtype) / multiply_adds_a_cycle;
+  const double multiply_adds_a_cycle = math == GemmMath::warpgroup ? 2048
+                                       : math == GemmMath::fma     ? 128
+                                       : dtype == DType::f32       ? 512
+                                                                   : 1024;
+  return double{1} * v.pixels * v.channels * step_elements(math, dtype) / multiply_adds_a_cycle;
 }
 
 double rate_when_full(const ImplicitGemmVariant& v) { return v.pixels * v.channels >= 128 * 64 ? 0.8 : 0.6; }
@@ -104,7 +111,7 @@ TileRectangle best_rectangle(std::span<const Conv2dProblem> problems, GemmMath m
   for (int w = widest; w >= narrowest; --w) {
     TileRectangle r{std::min(v.pixels / w, oh), w};
     r.tiles = static_cast<double>(ceil_div(oh, r.h)) * ceil_div(ow, r.w);
-    for (const Conv2dProblem& problem : problems) r.steps += steps_of(problem, r.h, r.w);
+    for (const Conv2dProblem& problem : problems) r.steps += steps_of(problem, math, r.h, r.w);
     const double cost = r.steps + overhead_steps * r.tiles;
     if (cost < best_cost) best_cost = cost, best = r;
   }
@@ -148,6 +155,8 @@ Conv2dProblem in_one_row(const Conv2dProblem& problem) {
 
 ImplicitGemmVariants implicit_gemm_variants(GemmMath math) {
   if (math == GemmMath::fma) return {kFmaVariants.data(), static_cast<int>(kFmaVariants.size())};
+  if (math == GemmMath::warpgroup)
+    return {kWarpgroupVariants.data(), static_cast<int>(kWarpgroupVariants.size())};
   return {kTensorCoreVariants.data(), static_cast<int>(kTensorCoreVariants.size())};
 }
 
@@ -160,6 +169,14 @@ std::string refuse_conv2d_implicit_gemm(const Conv2dProblem& problem, GemmMath m
   if (dtype != DType::f32 && dtype != DType::f16 && dtype != DType::bf16)
     return "activations are " + std::string(to_string(dtype));
   if (problem.params.groups != 1) return std::to_string(problem.params.groups) + " groups";
+  if (math == GemmMath::warpgroup) {
+    if (!kHasWarpgroups) return "built without code for sm_90a";
+    if (major != 9) return "needs compute capability 9.0 (wgmma)";
+    if (dtype == DType::f32) return "for f16 and bf16 activations only";
+    if (needs_gather(problem)) return "for channels in packs of 16 bytes only";
+    if (problem.params.sh > kMostStride || problem.params.sw > kMostStride)
+      return "a stride over 2: the box of a tile would be wider than one copy";
+  }
   if (major < 8) return "needs compute capability 8.0 or later (cp.async, mma.m16n8k16)";
   constexpr std::int64_t kLongest = std::int64_t{1} << 28, kMostColumnBlocks = 65535;
   const std::int64_t terms = std::int64_t{problem.params.kh} * problem.params.kw * in.c;
@@ -174,8 +191,8 @@ std::size_t ImplicitGemmPlan::workspace_bytes() const { return sum_parts_bytes(p
 double ImplicitGemmPlan::skipped_taps() const {
   const GemmGeometry g = geometry_of(problem, tile_h, tile_w);
   const double all =
-      double{1} * g.tiles_y * g.tiles_x * g.kh * g.kw * ceil_div(g.ic, step_elements(problem.in.dtype));
-  return 1 - steps_of(problem, tile_h, tile_w) / all;
+      double{1} * g.tiles_y * g.tiles_x * g.kh * g.kw * ceil_div(g.ic, step_elements(math, problem.in.dtype));
+  return 1 - steps_of(problem, math, tile_h, tile_w) / all;
 }
 
 std::string ImplicitGemmPlan::describe() const {

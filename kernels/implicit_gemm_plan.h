@@ -19,6 +19,8 @@ Conv2dProblem in_one_row(const Conv2dProblem& problem);
 
 /// Filling a tile's pipeline and storing its sums.
 constexpr double kTileCycles = 3000;
+/// Elements of K that a step covers.
+int step_elements(GemmMath math, DType dtype);
 /// One step of K on a multiprocessor that does nothing else.
 double cycles_of_step(GemmMath math, DType dtype, const ImplicitGemmVariant& variant);
 /// The share of that rate a tile reaches on a full multiprocessor, and when its block is alone there.

@@ -38,53 +38,58 @@
 namespace atrous::cuda {
 namespace {
 
-template <typename T>
+template <typename Tile>
 struct Branch {
   GemmGeometry geometry;
-  const T* in;
-  const T* weight;
-  Epilogue<T> epilogue;
+  typename Tile::Operands operands;
+  Epilogue<typename Tile::Element> epilogue;
 };
 
-template <typename T>
+template <typename Tile>
 struct Branches {
-  Branch<T> at[kMostBranches];
+  Branch<Tile> at[kMostBranches];
   int pooled;  ///< that branch, or -1
   int pixels;  ///< of an image
 };
 
-template <typename T>
-ATROUS_DEVICE TilePlace place_item(const Branches<T>& branches, const PyramidItem& item) {
+template <typename Tile>
+ATROUS_DEVICE TilePlace place_item(const Branches<Tile>& branches, const PyramidItem& item) {
   return place_tile(branches.at[item.branch].geometry, item.tile, item.channel);
 }
 
 /// The steps of all branches one after another. The item is read again for each, for want of registers.
 template <typename Tile>
 class BranchesLoader {
-  using T = typename Tile::Element;
-  using Loader = LoaderOf<Tile, 0>;
+  using Loader = typename Tile::template Loader<0>;
 
  public:
-  ATROUS_DEVICE BranchesLoader(const Branches<T>& branches, const PyramidItem& item, int count)
+  ATROUS_DEVICE BranchesLoader(const Branches<Tile>& branches, const PyramidItem& item, int count)
       : branches_(&branches), item_(&item), count_(count), loader_(loader_of(0)) {
     skip_empty();
   }
   ATROUS_DEVICE bool more() const { return loader_.more(); }
-  ATROUS_DEVICE void load(unsigned char* a, unsigned char* b) {
-    loader_.load(a, b);
+  ATROUS_DEVICE int left() const {  // over all branches
+    int steps = loader_.left();
+    for (int b = branch_ + 1; b < count_; ++b) steps += loader_of(b).left();
+    return steps;
+  }
+  ATROUS_DEVICE int step_bytes() const { return loader_.step_bytes(); }
+  template <typename... To>
+  ATROUS_DEVICE void load(To... to) {
+    loader_.load(to...);
     skip_empty();
   }
 
  private:
   ATROUS_DEVICE Loader loader_of(int branch) const {
-    return Loader(branches_->at[branch].geometry, place_item(*branches_, *item_), branches_->at[branch].in,
-                  branches_->at[branch].weight, 0, 1);
+    return Loader(branches_->at[branch].geometry, place_item(*branches_, *item_),
+                  branches_->at[branch].operands, 0, 1);
   }
   ATROUS_DEVICE void skip_empty() {
     while (!loader_.more() && branch_ + 1 < count_) loader_ = loader_of(++branch_);
   }
 
-  const Branches<T>* branches_;
+  const Branches<Tile>* branches_;
   const PyramidItem* item_;
   int count_, branch_ = 0;
   Loader loader_;
@@ -92,22 +97,23 @@ class BranchesLoader {
 
 template <typename Tile, bool kSumInRegisters>
 ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
-    pyramid_kernel(Branches<typename Tile::Element> branches, int count, const PyramidItem* items,
+    pyramid_kernel(const ATROUS_GRID_CONSTANT Branches<Tile> branches, int count, const PyramidItem* items,
                    int item_count, int splits, SumParts parts) {
   ATROUS_DYNAMIC_SHARED(unsigned char, shared);
+  typename Tile::Pipeline pipeline(shared);
   const int blocks = static_cast<int>(gridDim.x), block = static_cast<int>(blockIdx.x);
   // from b to 2B-1-b to 2B+b ...: steps of 2B-1-2b and 2b+1 in turn
   for (int index = block, step = 2 * (blocks - block) - 1; index < item_count;
        index += step, step = 2 * blocks - step) {
     typename Tile::Math math;
     if constexpr (kSumInRegisters) {
-      accumulate<Tile>(BranchesLoader<Tile>(branches, items[index], count), math, shared);
+      pipeline.accumulate(BranchesLoader<Tile>(branches, items[index], count), math);
     } else {
       const PyramidItem item = items[index];
-      accumulate<Tile>(
-          LoaderOf<Tile, 0>(branches.at[item.branch].geometry, place_item(branches, item),
-                            branches.at[item.branch].in, branches.at[item.branch].weight, item.split, splits),
-          math, shared);
+      pipeline.accumulate(
+          typename Tile::template Loader<0>(branches.at[item.branch].geometry, place_item(branches, item),
+                                            branches.at[item.branch].operands, item.split, splits),
+          math);
     }
     spill_sums<Tile>(math, shared);
     const PyramidItem item = items[index];  // again, so that it takes no registers during the products
@@ -126,7 +132,7 @@ ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
           store_channels(parts.at(item.branch * splits + item.split, pixel, channel), true,
                          parts.pitch - channel, sums);
       });
-    sync_block();  // the next item's stages take the place of the spilled sums
+    pipeline.hand_back();
   }
 }
 
@@ -135,7 +141,7 @@ void run_as(const PyramidPlan& plan, const void* in, const void* mean,
             std::span<const PyramidBranchAddresses> addresses, const PyramidItem* items, void* out,
             void* workspace, StreamHandle stream) {
   using T = typename Tile::Element;
-  Branches<T> branches{};
+  Branches<Tile> branches{};
   branches.pooled = plan.problem.pooled;
   branches.pixels = static_cast<int>(plan.problem.out.shape.h * plan.problem.out.shape.w);
   T* slice = static_cast<T*>(out);
@@ -144,8 +150,8 @@ void run_as(const PyramidPlan& plan, const void* in, const void* mean,
     const auto i = static_cast<std::size_t>(b);
     const Conv2dProblem conv = pyramid_branch(plan.problem, b);
     branches.at[b].geometry = geometry_of(conv, plan.tiles[i].h, plan.tiles[i].w);
-    branches.at[b].in = static_cast<const T*>(b == plan.problem.pooled ? mean : in);
-    branches.at[b].weight = static_cast<const T*>(addresses[i].weight);
+    branches.at[b].operands =
+        Tile::operands(branches.at[b].geometry, b == plan.problem.pooled ? mean : in, addresses[i].weight);
     branches.at[b].epilogue =
         make_epilogue<T>(conv, {nullptr, nullptr, addresses[i].bias, nullptr, slice, nullptr});
     if (!plan.problem.sum) slice += conv.params.oc;
@@ -174,10 +180,8 @@ void run_pyramid(const PyramidPlan& plan, const void* in, std::span<const Pyrami
   auto run_tile = [&](auto tile) {
     run_as<decltype(tile)>(plan, in, workspace, branches, items, out, workspace, stream);
   };
-  if (plan.math == GemmMath::fma) return with_tile(PyramidFmaTiles{}, plan.variant, run_tile);
-  dispatch(plan.problem.in.dtype, [&](auto element) {
-    with_tile(PyramidTensorCoreTiles<decltype(element)>{}, plan.variant, run_tile);
-  });
+  with_tiles<PyramidFmaTiles, PyramidTensorCoreTiles, PyramidWarpgroupTiles>(
+      plan.math, plan.problem.in.dtype, [&](auto tiles) { with_tile(tiles, plan.variant, run_tile); });
 }
 
 }  // namespace atrous::cuda

@@ -22,6 +22,7 @@ std::vector<Conv2dProblem> all_branches(const PyramidProblem& problem) {
 }
 
 constexpr auto kTensorCoreVariants = variants_of(PyramidTensorCoreTiles<f16>{});
+constexpr auto kWarpgroupVariants = variants_of(PyramidWarpgroupTiles<f16>{});
 constexpr auto kFmaVariants = variants_of(PyramidFmaTiles{});
 
 struct WeighedItem {
@@ -36,7 +37,7 @@ void add_items(std::vector<WeighedItem>& items, std::span<const Conv2dProblem> t
   const ImplicitGemmVariant& v = pyramid_variants(plan.math).data[plan.variant];
   const auto [h, w] = plan.tiles.at(static_cast<std::size_t>(branch));
   const DType dtype = together[0].in.dtype;
-  const int elements = kStageRowBytes / static_cast<int>(size_of(dtype)), splits = std::max(plan.splits, 1);
+  const int elements = step_elements(plan.math, dtype), splits = std::max(plan.splits, 1);
   const double step_cycles = cycles_of_step(plan.math, dtype, v);
   const GemmGeometry first = geometry_of(together[0], h, w);
   for (int channel = 0; channel < first.oc; channel += v.channels)
@@ -108,6 +109,8 @@ PyramidPlan best_plan(const PyramidProblem& problem, GemmMath math, std::span<co
 
 ImplicitGemmVariants pyramid_variants(GemmMath math) {
   if (math == GemmMath::fma) return {kFmaVariants.data(), static_cast<int>(kFmaVariants.size())};
+  if (math == GemmMath::warpgroup)
+    return {kWarpgroupVariants.data(), static_cast<int>(kWarpgroupVariants.size())};
   return {kTensorCoreVariants.data(), static_cast<int>(kTensorCoreVariants.size())};
 }
 

@@ -167,7 +167,7 @@ ATROUS_DEVICE void compute_separable_tile(const GemmGeometry& g, TilePlace at, i
 #pragma unroll 1
   for (; at.channel < g.oc; at.channel += stride) {
     typename Tile::Math math;
-    multiply_filtered<Tile>(shared, PointwiseLoader<Tile>(g, at, depthwise.in, weight), math, stages);
+    multiply_filtered<Tile>(shared, PointwiseLoader<Tile>(g, at, {depthwise.in, weight}), math, stages);
     spill_sums<Tile>(math, stages);
     write_sums<Tile>(g, at, stages, store);
     sync_block();  // the next column block's stages take the place of the spilled sums

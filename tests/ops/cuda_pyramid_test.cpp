@@ -20,10 +20,14 @@ using cuda::GemmMath;
 using cuda::PyramidPlan;
 using cuda::PyramidProblem;
 
-constexpr GemmMath math_of(DType dtype) {
-  return dtype == DType::f32 ? GemmMath::fma : GemmMath::tensor_core;
-}
 constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32};
+
+/// The kinds of arithmetic for a type that the device has.
+std::vector<GemmMath> maths_of(DType dtype) {
+  if (dtype == DType::f32) return {GemmMath::fma};
+  if (cuda::current_device_info().major != 9) return {GemmMath::tensor_core};
+  return {GemmMath::tensor_core, GemmMath::warpgroup};
+}
 
 /// A pyramid on the device with random values, and what it must compute.
 class Pyramid {
@@ -73,7 +77,7 @@ class Pyramid {
   }
 
   /// The branches by the implicit GEMM, one launch each.
-  std::vector<double> run_apart() {
+  std::vector<double> run_apart(GemmMath math) {
     upload_constants();
     DeviceTensor out = make_output();
     std::byte* slice = static_cast<std::byte*>(out.data());
@@ -81,7 +85,7 @@ class Pyramid {
       const cuda::Conv2dProblem conv = pyramid_branch(problem_, static_cast<int>(b));
       const cuda::Conv2dAddresses at{input_.data(), addresses_[b].weight, addresses_[b].bias, nullptr, slice,
                                      nullptr};
-      run_conv2d_implicit_gemm(plan_implicit_gemm_variant(conv, math_of(dtype_), 1, 1), at,
+      run_conv2d_implicit_gemm(plan_implicit_gemm_variant(conv, math, 1, 1), at,
                                stream_of({{}, nullptr, nullptr, stream_.get()}));
       slice += static_cast<std::size_t>(conv.params.oc) * size_of(dtype_);
     }
@@ -158,9 +162,8 @@ const std::vector<Conv2dParams> kConcatenated = {branch(24, 1, 1, ActivationKind
 const std::vector<Conv2dParams> kSummed = {branch(21, 3, 6), branch(21, 3, 12), branch(21, 3, 18),
                                            branch(21, 3, 24)};
 
-std::vector<PyramidPlan> all_plans(const PyramidProblem& problem, int multiprocessors) {
-  const GemmMath math = math_of(problem.in.dtype);
-  EXPECT_EQ(refuse_pyramid(problem, math, 8), "");
+std::vector<PyramidPlan> all_plans(const PyramidProblem& problem, GemmMath math, int multiprocessors) {
+  EXPECT_EQ(refuse_pyramid(problem, math, cuda::current_device_info().major), "");
   std::vector<PyramidPlan> plans{plan_pyramid(problem, math, multiprocessors)};
   const cuda::ImplicitGemmVariants variants = cuda::pyramid_variants(math);
   for (int i = 0; i < variants.count; ++i) {
@@ -175,13 +178,15 @@ std::vector<PyramidPlan> all_plans(const PyramidProblem& problem, int multiproce
 TEST(Pyramid, BranchesWriteTheirSlicesAsTheyDoOneByOne) {
   for (DType dtype : kTypes) {
     Pyramid pyramid(kConcatenated, {2, 13, 11, 16}, dtype, false);
-    const std::vector<double> apart = pyramid.run_apart();
-    for (int multiprocessors : {1, 64})
-      for (const PyramidPlan& plan : all_plans(pyramid.problem(), multiprocessors)) {
-        const std::vector<double> got = pyramid.run(plan);
-        pyramid.expect_right(got, plan.describe());
-        EXPECT_EQ(got, apart) << plan.describe();
-      }
+    for (GemmMath math : maths_of(dtype)) {
+      const std::vector<double> apart = pyramid.run_apart(math);
+      for (int multiprocessors : {1, 64})
+        for (const PyramidPlan& plan : all_plans(pyramid.problem(), math, multiprocessors)) {
+          const std::vector<double> got = pyramid.run(plan);
+          pyramid.expect_right(got, plan.describe());
+          EXPECT_EQ(got, apart) << plan.describe();
+        }
+    }
   }
 }
 
@@ -192,9 +197,10 @@ TEST(Pyramid, ThePooledBranchReachesEveryPixelInEveryTile) {
     for (const Shape& map :
          {Shape{1, 9, 7, 16}, Shape{67, 3, 2, 8}}) {  // one row of means, two tiles of them
       Pyramid pyramid(branches, map, dtype, false, false, 1);
-      for (int multiprocessors : {1, 64})
-        for (const PyramidPlan& plan : all_plans(pyramid.problem(), multiprocessors))
-          pyramid.expect_right(pyramid.run(plan), plan.describe());
+      for (GemmMath math : maths_of(dtype))
+        for (int multiprocessors : {1, 64})
+          for (const PyramidPlan& plan : all_plans(pyramid.problem(), math, multiprocessors))
+            pyramid.expect_right(pyramid.run(plan), plan.describe());
     }
 }
 
@@ -202,9 +208,10 @@ TEST(Pyramid, SumsItsBranches) {
   for (DType dtype : kTypes)
     for (bool integers : {false, true}) {
       Pyramid pyramid(kSummed, {1, 21, 14, 8}, dtype, true, integers);
-      for (int multiprocessors : {1, 64})
-        for (const PyramidPlan& plan : all_plans(pyramid.problem(), multiprocessors))
-          pyramid.expect_right(pyramid.run(plan), plan.describe());
+      for (GemmMath math : maths_of(dtype))
+        for (int multiprocessors : {1, 64})
+          for (const PyramidPlan& plan : all_plans(pyramid.problem(), math, multiprocessors))
+            pyramid.expect_right(pyramid.run(plan), plan.describe());
     }
 }
 
@@ -227,8 +234,9 @@ TEST(Pyramid, TapsInThePaddingAreSkipped) {
     for (std::size_t b : {0U, 1U})
       for (std::size_t i = 0; i < pyramid.weight(b).size(); ++i)
         if (i % 9 != 4) pyramid.weight(b)[i] = std::numeric_limits<float>::quiet_NaN();
-    for (const PyramidPlan& plan : all_plans(pyramid.problem(), 4))
-      pyramid.expect_right(pyramid.run(plan), plan.describe());
+    for (GemmMath math : maths_of(DType::f16))
+      for (const PyramidPlan& plan : all_plans(pyramid.problem(), math, 4))
+        pyramid.expect_right(pyramid.run(plan), plan.describe());
   }
 }
 
@@ -237,7 +245,7 @@ TEST(Pyramid, TheWorkListHasEveryTileOnce) {
   PyramidProblem problem{
       TensorDesc::dense(map, DType::f16), TensorDesc::dense({1, 33, 33, 1024}, DType::f16), {}, false};
   problem.branches = {branch(256, 1, 1), branch(256, 3, 6), branch(256, 3, 12), branch(256, 3, 18)};
-  for (const PyramidPlan& plan : all_plans(problem, 132)) {
+  for (const PyramidPlan& plan : all_plans(problem, GemmMath::tensor_core, 132)) {
     const cuda::ImplicitGemmVariant& v = cuda::pyramid_variants(plan.math).data[plan.variant];
     std::set<std::array<int, 4>> seen;
     for (const cuda::PyramidItem& item : plan.items)

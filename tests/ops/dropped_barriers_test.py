@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Leaves out each block barrier of the kernels, one at a time: a test that passes with it must then fail.
+"""Leaves out each barrier of a block and each wait at a transfer barrier of the kernels, one at a time: a test that passes with it must then fail.
 
 Usage: dropped_barriers_test.py SOURCE CUDA_OPS_TEST CUDA_CONV_TEST CUDA_WINDOWS_TEST
 """
@@ -16,13 +16,14 @@ del sys.argv[1:5]
 KERNELS = pathlib.Path(SOURCE) / "kernels"
 # the program and the tests that are to notice it
 WATCHERS = {
-    "implicit_gemm_tile.h": (CONV, "ImplicitGemm.TheTile*:ImplicitGemm.SmallIntegers*:Pyramid.ThePooled*"),
+    "implicit_gemm_tile.h": (CONV, "ImplicitGemm.TheTile*:ImplicitGemm.SmallIntegers*:Pyramid.ThePooled*"
+                                   ":Pyramid.SplitSums*:Pyramid.BranchesWrite*"),
     "normalise.cu": (WINDOWS, "CudaNormalise*"),
     "photo.cu": (WINDOWS, "CudaUpsample*"),
     "pool2d.cu": (OPS, "Pool2d.*"),
-    "pyramid.cu": (CONV, "Pyramid.SplitSums*:Pyramid.BranchesWrite*"),
     "separable_tile.h": (CONV, "FusedSeparable.Neither*"),
     "template_morph.cu": (OPS, "TemplateMorph.*"),
+    "warpgroup_tile.h": (CONV, "ImplicitGemm.SmallIntegers*:Pyramid.BranchesWrite*"),
 }
 
 
@@ -31,7 +32,7 @@ def barriers():
     for path in sorted(KERNELS.glob("*.*")):
         if not path.name.startswith("device"):
             for number, line in enumerate(path.read_text().splitlines(), 1):
-                if re.search(r"^[^/]*\bsync_block\(\)", line):
+                if re.search(r"^[^/]*\b(sync_block\(\)|mbarrier_wait\()", line):
                     yield path.name, number
 
 

@@ -14,11 +14,11 @@ using Tile = GemmTile<TensorCoreMath<f16, 32, 32>, 64, 64, 4>;
 
 template <int kEarly>
 ATROUS_KERNEL void ATROUS_LAUNCH_BOUNDS(Tile::kThreads, Tile::kBlocks)
-    early_skip_kernel(GemmGeometry g, const f16* in, const f16* weight, Epilogue<f16> epilogue) {
+    early_skip_kernel(GemmGeometry g, Tile::Operands operands, Epilogue<f16> epilogue) {
   ATROUS_DYNAMIC_SHARED(unsigned char, shared);
   const TilePlace at = place_tile(g, static_cast<int>(blockIdx.x), static_cast<int>(blockIdx.y) * Tile::kN);
   compute_tile<Tile, kEarly>(
-      g, at, in, weight, 0, 1, shared,
+      g, at, operands, 0, 1, shared,
       [&](std::int64_t pixel, int channel, float(&sums)[8]) { finish(epilogue, pixel, channel, sums); });
 }
 
@@ -63,8 +63,8 @@ void run_with_early_skip(const ImplicitGemmPlan& plan, const Conv2dAddresses& at
   launch(early == 0   ? early_skip_kernel<0>
          : early == 1 ? early_skip_kernel<1>
                       : early_skip_kernel<8>,
-         grid, Tile::kThreads, Tile::kSharedBytes, stream, g, static_cast<const f16*>(at.in),
-         static_cast<const f16*>(at.weight), make_epilogue<f16>(plan.problem, at));
+         grid, Tile::kThreads, Tile::kSharedBytes, stream, g, Tile::operands(g, at.in, at.weight),
+         make_epilogue<f16>(plan.problem, at));
 }
 
 }  // namespace atrous::test

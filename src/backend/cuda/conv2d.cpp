@@ -63,6 +63,7 @@ constexpr Implementation kConv[] = {
     {"depthwise", refuse_depthwise, prepare_depthwise},
     {"implicit_gemm", refuse_by<refuse_f32, refuse_gemm<GemmMath::tensor_core>>,
      prepare_gemm<GemmMath::tensor_core>},
+    {"implicit_gemm_wgmma", refuse_gemm<GemmMath::warpgroup>, prepare_gemm<GemmMath::warpgroup>},
     {"implicit_gemm_tf32", refuse_by<refuse_all_but_tf32, refuse_gemm<GemmMath::tensor_core>>,
      prepare_gemm<GemmMath::tensor_core>},
     {"implicit_gemm_fp32", refuse_gemm<GemmMath::fma>, prepare_gemm<GemmMath::fma>},

@@ -104,6 +104,7 @@ std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& con
 constexpr Implementation kPyramid[] = {
     {"one_launch", refuse_by<refuse_f32, refuse_one_launch<GemmMath::tensor_core>>,
      prepare_one_launch<GemmMath::tensor_core>},
+    {"one_launch_wgmma", refuse_one_launch<GemmMath::warpgroup>, prepare_one_launch<GemmMath::warpgroup>},
     {"one_launch_tf32", refuse_by<refuse_all_but_tf32, refuse_one_launch<GemmMath::tensor_core>>,
      prepare_one_launch<GemmMath::tensor_core>},
     {"one_launch_fp32", refuse_one_launch<GemmMath::fma>, prepare_one_launch<GemmMath::fma>},
