@@ -10,7 +10,7 @@ namespace atrous {
 namespace {
 
 constexpr std::size_t kMostNodes = 50'000;
-constexpr std::size_t kMostDepth = 32;
+constexpr std::size_t kMostNested = 32;
 constexpr std::size_t kMostReplaced = 10'000;  ///< values that parameters stand for in one place
 constexpr std::int64_t kMostRepeats = 4096;
 
@@ -259,7 +259,7 @@ class Expander {
     }
     const bool cyclic = std::find(open_.begin(), open_.end(), name.scalar) != open_.end();
     open_.push_back(name.scalar);
-    if (cyclic || open_.size() > kMostDepth) {
+    if (cyclic || open_.size() > kMostNested) {
       std::string chain;
       for (const std::string& block : open_) chain += (chain.empty() ? "" : " -> ") + block;
       complain(name,

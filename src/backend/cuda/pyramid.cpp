@@ -79,7 +79,7 @@ std::string refuse_direct(const NodeDesc& node) {
   return std::get<PyramidParams>(node.params).sum ? "" : "for sums only";
 }
 
-std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& context) {
+std::unique_ptr<Kernel> prepare_direct_sum(const NodeDesc& node, PrepareContext& context) {
   const PyramidProblem problem = pyramid_problem(node);
   std::vector<cuda::Conv2dProblem> convs;
   std::vector<ConvConstants> constants;
@@ -110,7 +110,7 @@ constexpr Implementation kPyramid[] = {
     {"one_launch_fp32", refuse_one_launch<GemmMath::fma>, prepare_one_launch<GemmMath::fma>},
     {"one_by_one_tf32", refuse_all_but_tf32, prepare_one_by_one<true>},
     {"one_by_one", accept_all, prepare_one_by_one<false>},
-    {"direct", refuse_direct, prepare_direct}};
+    {"direct", refuse_direct, prepare_direct_sum}};
 
 }  // namespace
 
