@@ -27,9 +27,9 @@
 //
 // Warpgroups (warpgroup_tile.h; f16 and bf16 on compute capability 9.0, sm_90a): the copy engine brings a
 // tap's rectangle of input as one box, with zeros for the padding, and wgmma m64nNk16 multiplies it from
-// shared memory. A warp for the copies and two warpgroups of 64 rows; stages of (pixels + channels) * 128
-// bytes: 192 KiB for 128x256 (four), 96 for 128x128 (three) and 128x64 (four), two blocks a multiprocessor of
-// the latter two. Not yet run on a GPU.
+// shared memory. A warp for the copies and a warpgroup for every 64 pixels; stages of (pixels + channels) *
+// 128 bytes: 192 KiB for 128x256 (four), 96 for 128x128 (three; two blocks a multiprocessor), 64 for 64x64
+// (four; three blocks). Not yet run on a GPU.
 //
 // Split sums: for small maps with long sums, blocks share a tile's sum and split_sum.cu adds their parts in
 // order. There are no atomics: runs agree bit by bit.

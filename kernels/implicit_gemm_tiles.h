@@ -21,10 +21,11 @@ using TensorCoreTiles = TileList<GemmTile<TensorCoreMath<T, 64, 32>, 128, 128, 4
                                  GemmTile<TensorCoreMath<T, 32, 32>, 128, 32, 4>,   //
                                  GemmTile<TensorCoreMath<T, 64, 32>, 128, 64, 3, true>>;
 
+/// For pyramids, too.
 template <typename T>
 using WarpgroupTiles = TileList<WarpgroupTile<T, 128, 256, 4, 1>,  //
                                 WarpgroupTile<T, 128, 128, 3, 2>,  //
-                                WarpgroupTile<T, 128, 64, 4, 2>>;
+                                WarpgroupTile<T, 64, 64, 4, 3>>;
 
 using FmaTiles = TileList<GemmTile<FmaMath<64, 32>, 128, 64, 3>,  //
                           GemmTile<FmaMath<32, 32>, 64, 64, 3>,   //
@@ -35,9 +36,6 @@ template <typename T>
 using PyramidTensorCoreTiles =
     TileList<GemmTile<TensorCoreMath<T, 64, 32>, 128, 128, 4>, GemmTile<TensorCoreMath<T, 32, 32>, 64, 64, 4>,
              GemmTile<TensorCoreMath<T, 32, 32>, 128, 32, 4>>;
-template <typename T>
-using PyramidWarpgroupTiles = TileList<WarpgroupTile<T, 128, 256, 4, 1>, WarpgroupTile<T, 128, 128, 3, 2>,
-                                       WarpgroupTile<T, 128, 64, 4, 2>>;
 using PyramidFmaTiles = TileList<GemmTile<FmaMath<64, 32>, 128, 64, 3>, GemmTile<FmaMath<32, 32>, 64, 64, 3>>;
 
 /// What a separable convolution chooses from, in the order of separable_variants().

@@ -180,7 +180,7 @@ void run_pyramid(const PyramidPlan& plan, const void* in, std::span<const Pyrami
   auto run_tile = [&](auto tile) {
     run_as<decltype(tile)>(plan, in, workspace, branches, items, out, workspace, stream);
   };
-  with_tiles<PyramidFmaTiles, PyramidTensorCoreTiles, PyramidWarpgroupTiles>(
+  with_tiles<PyramidFmaTiles, PyramidTensorCoreTiles, WarpgroupTiles>(
       plan.math, plan.problem.in.dtype, [&](auto tiles) { with_tile(tiles, plan.variant, run_tile); });
 }
 

@@ -22,7 +22,7 @@ std::vector<Conv2dProblem> all_branches(const PyramidProblem& problem) {
 }
 
 constexpr auto kTensorCoreVariants = variants_of(PyramidTensorCoreTiles<f16>{});
-constexpr auto kWarpgroupVariants = variants_of(PyramidWarpgroupTiles<f16>{});
+constexpr auto kWarpgroupVariants = variants_of(WarpgroupTiles<f16>{});
 constexpr auto kFmaVariants = variants_of(PyramidFmaTiles{});
 
 struct WeighedItem {
