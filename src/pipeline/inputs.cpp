@@ -50,6 +50,7 @@ bool is_hidden(const fs::path& file) { return file.filename().native().starts_wi
 template <typename Iterator>
 void add_folder(const std::string& folder, InputList& list) {
   const std::size_t before = list.files.size();
+  bool videos = false;
   std::error_code status;
   for (Iterator it(folder, status), end; !status && it != end; it.increment(status)) {
     const fs::path& file = it->path();
@@ -58,14 +59,18 @@ void add_folder(const std::string& folder, InputList& list) {
         it.disable_recursion_pending();
       continue;
     }
-    if (!has_image_extension(file)) continue;
+    if (!has_image_extension(file)) {
+      videos = videos || is_video(file);
+      continue;
+    }
     std::error_code gone;  // a link to nowhere is listed, to fail alone as an image that cannot be read
     if (it->is_regular_file(gone) || (it->is_symlink(gone) && !fs::exists(it->status(gone))))
       add(list, file.native(), file.native().find_first_not_of('/', folder.size()));
   }
   if (status) fail(ErrorCode::io, "{}: {}", folder, status.message());
   if (list.files.size() == before)
-    fail(ErrorCode::not_found, "{}: there are no images in this folder", folder);
+    fail(ErrorCode::not_found, "{}: there are no images in this folder{}", folder,
+         videos ? "; a video is taken where it is named itself" : "");
   std::sort(list.files.begin() + static_cast<std::ptrdiff_t>(before), list.files.end(), is_before);
 }
 

@@ -12,8 +12,8 @@ namespace atrous {
 inline constexpr int kDefaultSuperpixels = 600;
 
 struct SlicParams {
-  int superpixels = 500;   ///< how many to aim at, 1 to the number of pixels
-  float compactness = 10;  ///< m: weight of distance in the image against distance in colour
+  int superpixels = kDefaultSuperpixels;  ///< how many to aim at, 1 to the number of pixels
+  float compactness = 10;                 ///< m: weight of distance in the image against distance in colour
   /// On 100 street-fashion photos in 600 superpixels, 5 and 10 iterations: boundary recall (2 pixels) 0.954
   /// and 0.955.
   int iterations = 5;

@@ -243,6 +243,8 @@ class Cli(Program):
         self.assert_refused("segment", "photos", "--batch", "0", naming="--batch")
         (self.folder / "none").mkdir()
         self.assert_refused("segment", "none", naming="none: there are no images")
+        (self.folder / "none/clip.mp4").write_text("")
+        self.assert_refused("segment", "none", naming="a video is taken where it is named itself")
         (self.folder / "file").write_text("")
         self.assert_refused("segment", "photos", "-o", "file/out", naming="file/out")
 

@@ -112,6 +112,7 @@ class Eval(cli_test.Program):
         self.assert_refused("eval", "VOC", naming="-m")
         self.assert_refused("eval", "masks", naming="not laid out as VOC, Cityscapes or ADE20K")
         self.assert_refused("eval", "masks", "VOC", "--crf", naming="say -m MODEL")
+        self.assert_refused("eval", "VOC/JPEGImages", "VOC", naming="VOC/JPEGImages: masks are PNG files, these are photos; -m")
         self.assert_refused("eval", "masks", "VOC", "--split", "test", naming="VOC/ImageSets/Segmentation/test.txt")
         self.assert_refused("eval", "masks", "VOC", "--label-set", "vocs", naming="'vocs'")
         self.assert_refused("eval", "masks", "VOC", "--label-set", "0", naming="1 to 255")

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "image/codec.h"
@@ -26,18 +27,21 @@ Files files_in(const std::string& folder) {
 
 std::string bare(const std::string& stem) { return stem.substr(stem.find_last_of('/') + 1); }
 
+bool is_mask(const EvalPair& pair) { return has_extension(pair.prediction, {"png"}); }
+
 /// The stems that count.
 class Wanted {
  public:
-  explicit Wanted(const std::string& list) {
-    if (!list.empty()) stems_ = read_words(list);
+  explicit Wanted(const std::string& list) : all_(list.empty()) {
+    if (all_) return;
+    const std::vector<std::string> words = read_words(list);
+    stems_.insert(words.begin(), words.end());
   }
-  bool operator()(const std::string& stem) const {
-    return stems_.empty() || std::find(stems_.begin(), stems_.end(), stem) != stems_.end();
-  }
+  bool operator()(const std::string& stem) const { return all_ || stems_.contains(stem); }
 
  private:
-  std::vector<std::string> stems_;
+  bool all_;
+  std::unordered_set<std::string> stems_;
 };
 
 EvalPairs pair_folders(const EvalFolders& folders) {
@@ -113,7 +117,11 @@ EvalPairs find_pairs(const EvalFolders& folders, bool masks) {
     fail(ErrorCode::invalid_argument,
          "{}: the photos of a data set need a model (-m); masks come before it (eval MASKS {})",
          folders.predictions, folders.predictions);
-  return dataset ? pair_dataset(folders, std::move(*dataset)) : pair_folders(folders);
+  EvalPairs found = dataset ? pair_dataset(folders, std::move(*dataset)) : pair_folders(folders);
+  if (masks && std::none_of(found.pairs.begin(), found.pairs.end(), is_mask))
+    fail(ErrorCode::invalid_argument, "{}: masks are PNG files, these are photos; -m MODEL segments them",
+         folders.predictions);
+  return found;
 }
 
 IdTable id_table(const std::string& label_names, const EvalPairs& pairs, const LabelSet& set) {

@@ -41,7 +41,8 @@ Json describe_model(const fs::path& file) {
             {"accuracy", accuracy},         {"config", file.string()}};
   std::uintmax_t bytes = 0;
   for (const WeightsFile& part : config.weights) {
-    if (!part.path.empty()) bytes += fs::file_size(part.path);
+    std::error_code gone;  // since it was looked for
+    if (!part.path.empty()) bytes += fs::file_size(part.path, gone);
     files.push_back(part.path.empty() ? part.name : part.path.string());
   }
   line["available"] = config.has_weights();
