@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/parallel.h"
+
 namespace atrous::test {
 namespace {
 
@@ -58,11 +60,24 @@ std::int64_t leading(bool same, int given, std::int64_t in, std::int64_t out, in
   return std::max<std::int64_t>(0, (out - 1) * s + (k - 1) * d + 1 - in) / 2;
 }
 
+ATROUS_VECTORISE double dot(const double* a, const double* b, std::int64_t count) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
 RefTensor compute(const Conv2dParams& p, Inputs in, const Constants& k, const Shape& out) {
   const Shape& s = in[0].shape;
   const std::int64_t groups = p.groups == 0 ? s.c : p.groups, ic = s.c / groups, oc = out.c / groups;
   const std::int64_t top = leading(p.padding.same, p.padding.top, s.h, out.h, p.kh, p.sh, p.dh);
   const std::int64_t left = leading(p.padding.same, p.padding.left, s.w, out.w, p.kw, p.sw, p.dw);
+  const std::int64_t taps = std::int64_t{p.kh} * p.kw;
+  std::vector<double> weights;  // [oc][kh][kw][ic], given as [oc][ic][kh][kw]
+  for (std::int64_t o = 0; o < out.c; ++o)
+    for (std::int64_t tap = 0; tap < taps; ++tap)
+      for (std::int64_t i = 0; i < ic; ++i)
+        weights.push_back(k[0][static_cast<std::size_t>((o * ic + i) * taps + tap)]);
   return fill(out, [&](auto n, auto y, auto x, auto o) {
     double sum = p.has_bias ? k[1][static_cast<std::size_t>(o)] : 0;
     for (std::int64_t ky = 0; ky < p.kh; ++ky)
@@ -70,8 +85,8 @@ RefTensor compute(const Conv2dParams& p, Inputs in, const Constants& k, const Sh
         const std::int64_t iy = y * p.sh - top + ky * p.dh, ix = x * p.sw - left + kx * p.dw;
         if (iy < 0 || ix < 0 || iy >= s.h || ix >= s.w) continue;
         const double* pixel = &in[0].values[static_cast<std::size_t>(((n * s.h + iy) * s.w + ix) * s.c)];
-        const double* weights = &k[0][static_cast<std::size_t>((o * ic * p.kh + ky) * p.kw + kx)];
-        for (std::int64_t i = 0; i < ic; ++i) sum += pixel[o / oc * ic + i] * weights[i * p.kh * p.kw];
+        sum += dot(pixel + o / oc * ic, &weights[static_cast<std::size_t>((o * taps + ky * p.kw + kx) * ic)],
+                   ic);
       }
     if (p.has_residual) sum += in[1].at(n, y, x, o);
     return activate(p.activation, sum);
