@@ -8,7 +8,8 @@ target_compile_options(atrous_options INTERFACE
 if(ATROUS_SANITIZE)
   target_compile_options(atrous_options INTERFACE -fsanitize=${ATROUS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   if(ATROUS_SANITIZE MATCHES address)
-    target_compile_options(atrous_options INTERFACE -fno-sanitize=null)  # seen anyway; an eighth of the compiler's time
+    # seen anyway; a fifth of the compiler's time
+    target_compile_options(atrous_options INTERFACE -fno-sanitize=null,object-size)
   endif()
   target_link_options(atrous_options INTERFACE -fsanitize=${ATROUS_SANITIZE})
   target_compile_definitions(atrous_options INTERFACE ATROUS_SANITIZED=1)

@@ -15,6 +15,7 @@
 #include "messages.h"
 #include "model_run.h"
 #include "options.h"
+#include "peak.h"
 
 namespace atrous::cli {
 namespace {

@@ -134,8 +134,8 @@ BenchCase crf_case(const std::vector<std::string>& parts, const std::string& tex
 /// slic:WxH[:N[:ITERATIONS]] or slic:PHOTO[:N[:ITERATIONS]]
 BenchCase slic_case(const std::vector<std::string>& parts, const std::string& text) {
   if (parts.size() < 2) complain(text);
-  const auto count = parts.size() > 2 ? parse_integer(parts[2]) : std::optional<std::int64_t>(500);
   SlicParams params;
+  const auto count = parts.size() > 2 ? parse_integer(parts[2]) : params.superpixels;
   const auto iterations = parts.size() > 3 ? parse_integer(parts[3]) : params.iterations;
   if (!count || !iterations || *iterations < 1 || *iterations > 1000) complain(text);
   params.superpixels = static_cast<int>(*count), params.iterations = static_cast<int>(*iterations);
@@ -153,16 +153,6 @@ BenchCase slic_case(const std::vector<std::string>& parts, const std::string& te
   }};
 }
 
-/// Independent chains of multiply-adds that live in registers.
-ATROUS_VECTORISE float spin(int rounds) {
-  std::array<float, 192> lanes{};
-  for (int r = 0; r < rounds; ++r)
-    for (float& lane : lanes) lane = lane * 0.999F + 1.001F;
-  float sum = 0;
-  for (float lane : lanes) sum += lane;
-  return sum;
-}
-
 }  // namespace
 
 BenchCase make_bench_case(const std::string& text, int threads) {
@@ -171,18 +161,6 @@ BenchCase make_bench_case(const std::string& text, int threads) {
   if (parts[0] == "crf") return crf_case(parts, text);
   if (parts[0] == "slic") return slic_case(parts, text);
   complain(text);
-}
-
-double measure_peak_gflops(int threads) {
-  constexpr int kRounds = 400'000;
-  std::vector<float> sink(static_cast<std::size_t>(threads));
-  double best = 0;
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    Stopwatch watch;
-    parallel_for(threads, [&](std::int64_t i) { sink[static_cast<std::size_t>(i)] = spin(kRounds); });
-    best = std::max(best, 2.0 * 192 * kRounds * threads / watch.lap() / 1e6);
-  }
-  return sink[0] > 0 ? best : 0;
 }
 
 }  // namespace atrous::cli

@@ -21,7 +21,4 @@ struct BenchCase {
 /// The grammar stands in `atrous bench --help`. Throws Error{invalid_argument}.
 BenchCase make_bench_case(const std::string& text, int threads);
 
-/// Multiply-adds in registers on every thread: what the machine could do, 2 operations each.
-double measure_peak_gflops(int threads);
-
 }  // namespace atrous::cli
