@@ -20,7 +20,7 @@ struct Place {
 };
 
 ATROUS_KERNEL void copy_boxes(const ATROUS_GRID_CONSTANT TensorMap map, Place first, Place second, int bytes,
-                              unsigned char* out) {
+                              int apart, unsigned char* out) {
   ATROUS_DYNAMIC_SHARED(unsigned char, raw);
   ATROUS_SHARED(Mbarrier, arrived, 1);
   unsigned char* const shared = aligned(raw);
@@ -32,12 +32,13 @@ ATROUS_KERNEL void copy_boxes(const ATROUS_GRID_CONSTANT TensorMap map, Place fi
   for (int box = 0; box < 2; ++box) {
     if (threadIdx.x == 0) {
       mbarrier_arrive_expect(&arrived[0], bytes);
-      bulk_copy(shared + box * bytes, map, box == 0 ? first.at : second.at, &arrived[0]);
+      bulk_copy(shared + box * apart, map, box == 0 ? first.at : second.at, &arrived[0]);
     }
     mbarrier_wait(&arrived[0], static_cast<unsigned>(box % 2));
     sync_block();  // or a slow thread would find the second phase over and wait for a third
   }
-  for (int i = static_cast<int>(threadIdx.x); i < 2 * bytes; i += 32) out[i] = shared[i];
+  for (int i = static_cast<int>(threadIdx.x); i < 2 * apart; i += 32)
+    if (i % apart < bytes) out[i] = shared[i];
 }
 
 template <typename T, int N>
@@ -77,12 +78,12 @@ ATROUS_KERNEL void product(const ATROUS_GRID_CONSTANT TensorMap a, const ATROUS_
 
 bool has_warpgroups() { return kHasWarpgroups && current_device_info().major == 9; }
 
-void launch_bulk_copies(const TensorMap& map, const int (&first)[4], const int (&second)[4], int bytes,
-                        unsigned char* out) {
+void launch_bulk_copies(const TensorMap& map, const std::array<int, 4>& first,
+                        const std::array<int, 4>& second, int bytes, int apart, unsigned char* out) {
   Place from{}, then{};
-  for (int i = 0; i < 4; ++i) from.at[i] = first[i], then.at[i] = second[i];
-  launch(copy_boxes, 1, 32, static_cast<std::size_t>(kAlignment + 2 * bytes), nullptr, map, from, then, bytes,
-         out);
+  for (std::size_t i = 0; i < 4; ++i) from.at[i] = first[i], then.at[i] = second[i];
+  launch(copy_boxes, 1, 32, static_cast<std::size_t>(kAlignment + 2 * apart), nullptr, map, from, then, bytes,
+         apart, out);
 }
 
 void launch_warpgroup_product(DType dtype, int columns, int steps, const TensorMap& a, const TensorMap& b,

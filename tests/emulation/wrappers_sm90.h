@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "backend/cuda/runtime.h"
@@ -13,10 +14,10 @@ namespace atrous::cuda {
 /// Whether the current device and this build have them.
 bool has_warpgroups();
 
-/// Two boxes of a tensor of four axes, from `first` and `second`, one after the other and each by itself;
-/// out: the bytes of shared memory of both, a box being `bytes`, a multiple of 1024.
-void launch_bulk_copies(const TensorMap& map, const int (&first)[4], const int (&second)[4], int bytes,
-                        unsigned char* out);
+/// Two boxes of a tensor of four axes, from `first` and `second`, one after the other; out: the shared memory
+/// of both, each `bytes` from a multiple of `apart`, itself one of 1024.
+void launch_bulk_copies(const TensorMap& map, const std::array<int, 4>& first,
+                        const std::array<int, 4>& second, int bytes, int apart, unsigned char* out);
 
 /// d += a * b by one warpgroup over `steps` times 64 of K; a [64, 64 * steps], b [columns, 64 * steps], f16
 /// or bf16, K contiguous; columns 64 or 128; d [128 threads, columns / 2] in the order of their registers.

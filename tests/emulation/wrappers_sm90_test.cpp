@@ -3,6 +3,7 @@
 // as well as for the execution layer.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <numeric>
 #include <random>
 
@@ -26,45 +27,60 @@ class WarpgroupWrappers : public DeviceTest {
 /// Where the byte of a box lies: chunks of 16 bytes change places by row, a row being 128 bytes.
 std::size_t swizzled(std::size_t byte) { return byte ^ (byte / 128 % 8) * 16; }
 
-TEST_F(WarpgroupWrappers, BulkCopiesTakeBoxesAndFillWithZeros) {
-  // [images][rows][columns][channels] of a tensor whose pixels are 88 channels apart
-  constexpr std::int64_t kChannels = 72, kColumns = 7, kRows = 5, kImages = 2, kPitch = 88;
-  std::vector<std::uint16_t> values(kImages * kRows * kColumns * kPitch);
+/// Boxes of a tensor [images][rows][columns][channels] whose pixels are `pitch` channels apart.
+struct Boxes {
+  std::int64_t channels, columns, rows, images, pitch;
+  int box_columns, box_rows, step_columns, step_rows;
+  std::vector<std::array<int, 4>> places;  ///< of their first elements, channel first
+};
+
+void expect_boxes(const Boxes& b) {
+  std::vector<std::uint16_t> values(static_cast<std::size_t>(b.images * b.rows * b.columns * b.pitch));
   std::iota(values.begin(), values.end(), std::uint16_t{1});
-  constexpr int kBoxColumns = 4, kBoxRows = 2, kStepColumns = 2, kStepRows = 3;
-  constexpr int kBytes = kBoxRows * kBoxColumns * 128;
-  constexpr int kPlaces[][4] = {{0, 0, 0, 0}, {8, -3, 1, 1}, {64, 2, -3, 0},
-                                {0, 3, 4, 1}, {72, 0, 0, 0}, {0, 0, 0, 2}};
-  in_every_order([&] {
-    DeviceArray<std::uint16_t> tensor(values);
-    const TensorMap map = make_tensor_map({tensor.data(),
-                                           4,
-                                           {kChannels, kColumns, kRows, kImages},
-                                           {1, kPitch, kColumns * kPitch, kRows * kColumns * kPitch},
-                                           {64, kBoxColumns, kBoxRows, 1},
-                                           {1, kStepColumns, kStepRows, 1}});
-    for (std::size_t place = 0; place + 1 < std::size(kPlaces); ++place) {
-      DeviceArray<unsigned char> out(std::vector<unsigned char>(2 * kBytes, 0xee));
-      launch_bulk_copies(map, kPlaces[place], kPlaces[place + 1], kBytes, out.data());
-      const std::vector<unsigned char> got = out.values();
-      for (std::size_t box = 0; box < 2; ++box)
-        for (int row = 0; row < kBoxRows; ++row)
-          for (int column = 0; column < kBoxColumns; ++column)
-            for (int channel = 0; channel < 64; ++channel) {
-              const int* at = kPlaces[place + box];
-              const std::int64_t c = at[0] + channel, x = at[1] + kStepColumns * column,
-                                 y = at[2] + kStepRows * row;
-              const bool inside =
-                  c < kChannels && x >= 0 && x < kColumns && y >= 0 && y < kRows && at[3] < kImages;
-              const auto index = static_cast<std::size_t>(((at[3] * kRows + y) * kColumns + x) * kPitch + c);
-              const std::uint16_t expected = inside ? values[index] : std::uint16_t{0};
-              const std::size_t byte =
-                  static_cast<std::size_t>((row * kBoxColumns + column) * 128 + 2 * channel) + box * kBytes;
-              ASSERT_EQ(got[swizzled(byte)] | got[swizzled(byte + 1)] << 8, expected)
-                  << "place " << place << ", box " << box << ", row " << row << ", column " << column
-                  << ", channel " << channel;
-            }
-    }
+  const int bytes = b.box_rows * b.box_columns * 128, apart = (bytes + 1023) / 1024 * 1024;
+  DeviceArray<std::uint16_t> tensor(values);
+  const TensorMap map = make_tensor_map({tensor.data(),
+                                         4,
+                                         {b.channels, b.columns, b.rows, b.images},
+                                         {1, b.pitch, b.columns * b.pitch, b.rows * b.columns * b.pitch},
+                                         {64, b.box_columns, b.box_rows, 1},
+                                         {1, b.step_columns, b.step_rows, 1}});
+  for (std::size_t first = 0; first + 1 < b.places.size(); ++first) {
+    DeviceArray<unsigned char> out(std::vector<unsigned char>(static_cast<std::size_t>(2 * apart), 0xee));
+    launch_bulk_copies(map, b.places[first], b.places[first + 1], bytes, apart, out.data());
+    const std::vector<unsigned char> got = out.values();
+    for (std::size_t box = 0; box < 2; ++box)
+      for (int pixel = 0; pixel < b.box_rows * b.box_columns; ++pixel)
+        for (int channel = 0; channel < 64; ++channel) {
+          const auto& at = b.places[first + box];
+          const std::int64_t c = at[0] + channel, x = at[1] + b.step_columns * (pixel % b.box_columns),
+                             y = at[2] + b.step_rows * (pixel / b.box_columns);
+          const bool inside =
+              c < b.channels && x >= 0 && x < b.columns && y >= 0 && y < b.rows && at[3] < b.images;
+          const auto index = static_cast<std::size_t>(((at[3] * b.rows + y) * b.columns + x) * b.pitch + c);
+          const std::uint16_t expected = inside ? values[index] : std::uint16_t{0};
+          const std::size_t byte =
+              static_cast<std::size_t>(pixel * 128 + 2 * channel) + box * static_cast<std::size_t>(apart);
+          ASSERT_EQ(got[swizzled(byte)] | got[swizzled(byte + 1)] << 8, expected)
+              << "place " << first << ", box " << box << ", pixel " << pixel << ", channel " << channel;
+        }
+  }
+}
+
+TEST_F(WarpgroupWrappers, BulkCopiesTakeBoxesAndFillWithZeros) {
+  in_every_order([] {
+    expect_boxes({72,
+                  7,
+                  5,
+                  2,
+                  88,
+                  4,
+                  2,
+                  2,
+                  3,
+                  {{0, 0, 0, 0}, {8, -3, 1, 1}, {64, 2, -3, 0}, {0, 3, 4, 1}, {72, 0, 0, 0}, {0, 0, 0, 2}}});
+    expect_boxes({64, 301, 1, 1, 64, 128, 1, 2, 1, {{0, -1, 0, 0}, {0, 255, 0, 0}}});  // the widest
+    expect_boxes({16, 33, 33, 1, 16, 11, 11, 2, 2, {{0, -3, -1, 0}, {0, 19, 21, 0}}});
   });
 }
 

@@ -20,11 +20,15 @@ void check(cudaError_t status, const char* doing, ErrorCode code = ErrorCode::in
 /// A function of the driver, which is not linked: programs start where there is none.
 template <typename Function>
 Function* driver_function(const char* name) {
-  constexpr unsigned kSince = 12000;
   void* found = nullptr;
   cudaDriverEntryPointQueryResult answer{};
-  check(cudaGetDriverEntryPointByVersion(name, &found, kSince, cudaEnableDefault, &answer),
-        "asking the CUDA driver for a function", ErrorCode::unsupported);
+#if CUDART_VERSION >= 12050
+  const cudaError_t status =
+      cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &answer);
+#else
+  const cudaError_t status = cudaGetDriverEntryPoint(name, &found, cudaEnableDefault, &answer);
+#endif
+  check(status, "asking the CUDA driver for a function", ErrorCode::unsupported);
   if (found == nullptr)
     fail(ErrorCode::unsupported, "the CUDA driver has no {}: it is older than 12.0", name);
   return reinterpret_cast<Function*>(found);
@@ -119,6 +123,7 @@ void copy_to_host(void* host, const void* device, std::size_t bytes, StreamHandl
 
 TensorMap make_tensor_map(const TensorMapLayout& layout) {
   static auto* const encode = driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
+  set_device(current_device());  // the driver's functions want a context, which the runtime's make
   constexpr cuuint64_t kElementBytes = 2;
   cuuint64_t extent[4] = {}, pitch_bytes[4] = {};
   cuuint32_t box[4] = {}, step[4] = {};
@@ -136,8 +141,12 @@ TensorMap make_tensor_map(const TensorMapLayout& layout) {
              box, step, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
              CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS)
-    fail(ErrorCode::internal, "describing a tensor to the copy engine: driver error {}",
-         static_cast<int>(status));
+    fail(ErrorCode::internal,
+         "describing a tensor to the copy engine: driver error {} for extents {}, bytes apart {}, a box of "
+         "{} by steps "
+         "of {}",
+         static_cast<int>(status), fmt::join(extent, "x"), fmt::join(pitch_bytes, ", "), fmt::join(box, "x"),
+         fmt::join(step, "x"));
   return map;
 }
 
