@@ -28,6 +28,7 @@ enum class Fault {
   no_wait_for_product,
   operand_between_swizzles,
   misaligned_copy,
+  no_fence,
   part_of_a_warp
 };
 
@@ -126,6 +127,45 @@ TEST(Transfers, OperandsOffTheirGridAreReported) {
 TEST(Transfers, PartOfAWarpIsReported) {
   EXPECT_THAT(message(Fault::part_of_a_warp),
               HasSubstr("an operation of a warpgroup by a warp of which only"));
+}
+
+/// A copy, something written over it by all threads, and another copy to the same place.
+ATROUS_KERNEL void copy_twice(TensorMap map, Fault fault, std::uint16_t* out) {
+  ATROUS_DYNAMIC_SHARED(unsigned char, raw);
+  ATROUS_SHARED(Mbarrier, barrier, 1);
+  const std::size_t past = reinterpret_cast<std::uintptr_t>(raw) % 1024;
+  auto* const values = reinterpret_cast<std::uint16_t*>(raw + (1024 - past) % 1024);
+  if (threadIdx.x == 0) mbarrier_init(&barrier[0], 1);
+  sync_block();
+  for (unsigned pass = 0; pass < 2; ++pass) {
+    if (threadIdx.x == 0) {
+      mbarrier_arrive_expect(&barrier[0], 64 * 128);
+      bulk_copy(values, map, {0, 0, 0}, &barrier[0]);
+    }
+    mbarrier_wait(&barrier[0], pass);
+    out[threadIdx.x] = values[threadIdx.x];
+    sync_block();
+    values[threadIdx.x] = 7;
+    if (fault != Fault::no_fence || threadIdx.x != 3) fence_async();
+    sync_block();
+  }
+}
+
+TEST(Transfers, AMissingFenceBeforeACopyIsReported) {
+  DeviceArray<std::uint16_t> ones(std::vector<std::uint16_t>(64 * 64, 1)),
+      out(std::vector<std::uint16_t>(32));
+  const TensorMap map = make_tensor_map({ones.data(), 3, {64, 64, 1}, {1, 64, 4096}, {64, 64, 1}, {1, 1, 1}});
+  auto run_with = [&](Fault fault) {
+    launch(copy_twice, 1, 32, 1024 + 64 * 128, nullptr, map, fault, out.data());
+  };
+  run_with(Fault::none);
+  EXPECT_THAT(out.values(), testing::Each(1));
+  try {
+    run_with(Fault::no_fence);
+    ADD_FAILURE() << "no fault was reported";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message(), HasSubstr("without fence_async by all of them"));
+  }
 }
 
 TEST(Transfers, OlderDevicesHaveNone) {

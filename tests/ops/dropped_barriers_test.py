@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Leaves out each barrier of a block and each wait at a transfer barrier of the kernels, one at a time: a test that passes with it must then fail.
+"""Leaves out each barrier of a block, wait at a transfer barrier and fence before copies of the kernels, one at a time: a test that passes with it must then fail.
 
 Usage: dropped_barriers_test.py SOURCE CUDA_OPS_TEST CUDA_CONV_TEST CUDA_WINDOWS_TEST
 """
@@ -32,7 +32,7 @@ def barriers():
     for path in sorted(KERNELS.glob("*.*")):
         if not path.name.startswith("device"):
             for number, line in enumerate(path.read_text().splitlines(), 1):
-                if re.search(r"^[^/]*\b(sync_block\(\)|mbarrier_wait\()", line):
+                if re.search(r"^[^/]*\b((sync_block|fence_async)\(\)|mbarrier_wait\()", line):
                     yield path.name, number
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/emulation/block.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -121,6 +122,7 @@ void BlockRunner::start_block(ThreadView::Index block) {
     Thread& thread = threads_[i];
     thread.view.block = block;
     thread.state = ThreadState::fresh;
+    thread.fenced = 0;
     thread.copies.clear();
     thread.products.clear();
     thread.fiber.create(pool, first_fiber + i, thread_main);
@@ -256,6 +258,12 @@ void BlockRunner::wait_for_transfer(const TransferBarrier& barrier, const Site& 
     thread.fiber.suspend();
     if (cancelled_) throw Cancelled();
   }
+}
+
+bool BlockRunner::all_fenced_since(unsigned time) const {
+  return std::all_of(threads_.begin(), threads_.end(), [&](const Thread& thread) {
+    return thread.state == ThreadState::returned || thread.fenced > time;
+  });
 }
 
 void BlockRunner::wake(const TransferBarrier& barrier) {

@@ -30,7 +30,7 @@ struct Warp {
   unsigned first_thread = 0;
 };
 
-/// Whether threads run through this barrier: ATROUS_EMULATION_DROP names one by the end of its file and line,
+/// Whether threads run through this barrier or fence: ATROUS_EMULATION_DROP names one by the end of its file and line,
 /// as in "kernels/photo.cu:71", for tests of the tests.
 bool is_dropped(const Site& site);
 
@@ -46,7 +46,20 @@ class TransferBarriers {
  public:
   void add(std::uint64_t* address, unsigned arrivals, const Site& site);
   TransferBarrier& at(const std::uint64_t* address, const Site& site);
-  void clear() { barriers_.clear(); }
+  void clear() {
+    barriers_.clear();
+    landed.clear();
+  }
+
+  /// What the last copy to an address left there, and when.
+  struct Landed {
+    const std::byte* shared;
+    std::size_t bytes;
+    std::uint64_t digest;
+    unsigned time;
+  };
+  std::vector<Landed> landed;
+  unsigned clock = 1;
 
  private:
   std::vector<std::unique_ptr<TransferBarrier>> barriers_;
@@ -68,6 +81,7 @@ struct Thread {
   Site site;  ///< where it waits
   std::uint32_t warp = 0;
   const TransferBarrier* transfer = nullptr;  ///< where it waits, if at one
+  unsigned fenced = 0;                        ///< by the clock of transfers
   Groups<AsyncCopy> copies;                   ///< of cp.async
   Groups<WarpgroupProduct> products;
 };
@@ -101,6 +115,7 @@ class BlockRunner {
   void wait_for_block(const Site& site);
   LaneValues wait_for_warp(const Collective& operation, const LaneValues& values, const Site& site);
   TransferBarriers& transfers() { return transfers_; }
+  bool all_fenced_since(unsigned time) const;  ///< all threads that have not returned
   void wait_for_transfer(const TransferBarrier& barrier,
                          const Site& site);  ///< until something happens there
   void wake(const TransferBarrier& barrier);

@@ -2,8 +2,8 @@
 #pragma once
 
 // The g++ side of device_sm90.h. Copies and products are done as late as they may be: by the thread that
-// waits for them, from the memory as it is then. Waiting, a warp must be whole; that there are four of them is not
-// looked at.
+// waits for them, from the memory as it is then. Waiting, a warp must be whole; that there are four of them
+// is not looked at.
 
 #include "kernels/device.h"
 #include "support/emulation/transfer.h"
@@ -117,11 +117,14 @@ void bulk_copy(void* shared, const TensorMap& map, const int (&at)[rank], Mbarri
   if (copy.map.rank != rank) emulation::kernel_fault("bulk_copy of another rank than the tensor's", site);
   std::copy_n(at, rank, copy.at);
   copy.bytes = emulation::bytes_of_box<rank>(copy.map);
+  emulation::check_fenced(copy.shared, site);
   std::memset(shared, 0xff, copy.bytes);
   emulation::push_bulk_copy(barrier, copy, site);
 }
 
-inline void fence_async() {}
+inline void fence_async(emulation::Site site = emulation::Site::current()) {
+  emulation::fence_async_writes(site);
+}
 
 template <int J, int N>
 void warpgroup_begin(float (&)[J][N]) {}

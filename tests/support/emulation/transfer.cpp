@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/emulation/transfer.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "core/error.h"
 #include "support/emulation/block.h"
 #include "support/emulation/sanitizers.h"
@@ -10,6 +13,17 @@ namespace {
 
 /// What an initialised barrier's eight bytes hold, so that something written over them is noticed.
 constexpr std::uint64_t kMark = 0x7472616e73666572;
+
+std::uint64_t digest(const std::byte* from, std::size_t bytes) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < bytes; i += sizeof sum) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from + i, sizeof word);
+    sum = (sum ^ word) * 0x9e3779b97f4a7c15U;
+    sum ^= sum >> 29;
+  }
+  return sum;
+}
 
 void advance_if_complete(TransferBarrier& barrier) {
   if (barrier.pending > 0 || barrier.bytes != 0) return;
@@ -56,6 +70,25 @@ void arrive_at_transfer(std::uint64_t* barrier, int bytes, const Site& site) {
   runner.wake(at);
 }
 
+void check_fenced(const std::byte* shared, const Site& site) {
+  BlockRunner& runner = BlockRunner::current();
+  Unwatched unwatched;
+  auto& landed = runner.transfers().landed;
+  const auto last =
+      std::find_if(landed.begin(), landed.end(), [&](const auto& copy) { return copy.shared == shared; });
+  if (last == landed.end()) return;
+  if (digest(last->shared, last->bytes) != last->digest && !runner.all_fenced_since(last->time))
+    kernel_fault("bulk_copy to shared memory that threads have written, without fence_async by all of them",
+                 site);
+  landed.erase(last);
+}
+
+void fence_async_writes(const Site& site) {
+  if (is_dropped(site)) return;
+  BlockRunner& runner = BlockRunner::current();
+  runner.self().fenced = ++runner.transfers().clock;
+}
+
 void push_bulk_copy(std::uint64_t* barrier, const BulkCopy& copy, const Site& site) {
   BlockRunner& runner = BlockRunner::current();
   Unwatched unwatched;
@@ -88,7 +121,11 @@ void land_bulk_copies(std::uint64_t* barrier, const Site& site) {
   Unwatched unwatched;
   TransferBarrier& at = runner.transfers().at(barrier, site);
   publish(&at.fence);
-  for (const BulkCopy& copy : at.landing) at.bytes -= static_cast<std::int64_t>(copy.bytes);
+  TransferBarriers& transfers = runner.transfers();
+  for (const BulkCopy& copy : at.landing) {
+    at.bytes -= static_cast<std::int64_t>(copy.bytes);
+    transfers.landed.push_back({copy.shared, copy.bytes, digest(copy.shared, copy.bytes), transfers.clock});
+  }
   at.landing.clear();
   advance_if_complete(at);
   runner.wake(at);

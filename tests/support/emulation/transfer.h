@@ -23,6 +23,10 @@ struct BulkCopy {
 void init_transfer_barrier(std::uint64_t* barrier, unsigned arrivals, const Site& site);
 /// One arrival, and so many more bytes that the phase waits for.
 void arrive_at_transfer(std::uint64_t* barrier, int bytes, const Site& site);
+/// Before a copy to `shared`: throws where threads have written there since an earlier copy to the same
+/// address came, and one of the block has not been through fence_async() since.
+void check_fenced(const std::byte* shared, const Site& site);
+void fence_async_writes(const Site& site);
 void push_bulk_copy(std::uint64_t* barrier, const BulkCopy& copy, const Site& site);
 /// Waits until the phase of this parity is complete, or there are copies for the caller to do: then it calls
 /// land_bulk_copies() and waits again. Empty: complete.
