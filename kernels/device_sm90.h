@@ -5,20 +5,18 @@
 // barriers in shared memory that count its bytes, and products of warpgroups. A warpgroup is four warps, the
 // first of which is a multiple of four. Both sides declare:
 //
-//   kHasWarpgroups                               whether this build has such code
-//   ATROUS_GRID_CONSTANT                         of a kernel's parameter that holds a TensorMap
-//   Mbarrier                                     a barrier: eight bytes of shared memory
-//   mbarrier_init(b, arrivals) mbarrier_init_fence()   the fence, then sync_block(), before others use them
-//   mbarrier_arrive(b) mbarrier_arrive_expect(b, bytes)    the phase then also waits for so many bytes
-//   mbarrier_wait(b, parity)                     until the phase of that parity (0, 1, 0, ...) is complete
-//   bulk_copy<rank>(shared, map, at, b)          a box of a TensorMap to shared memory, aligned to 128 bytes;
-//   one
-//                                                thread begins it, `b` gets its bytes, outside ones included
-//   fence_async()                                what this thread wrote to shared memory comes before later
-//                                                bulk copies and products that are ordered after it
-//   warpgroup_begin(sums) warpgroup_multiply<T, N>(sums[i], a, b) warpgroup_commit()    a group of products
-//   warpgroup_wait<groups>()                     until all but so many of the last groups are done
-//   warpgroup_finish(sums)                       until all are done, and the sums may be used
+//   kHasWarpgroups                 whether this build has such code
+//   ATROUS_GRID_CONSTANT           of a kernel's parameter that holds a TensorMap
+//   Mbarrier                       a barrier: eight bytes of shared memory
+//   mbarrier_init(b, arrivals)     by one thread; then mbarrier_init_fence() and sync_block()
+//   mbarrier_arrive(b) mbarrier_arrive_expect(b, bytes)   the latter: the phase also waits for so many bytes
+//   mbarrier_wait(b, parity)       until the phase of that parity (0, 1, 0, ...) is complete
+//   bulk_copy<rank>(shared, map, at, b)   begun by one thread: a box of a TensorMap to shared memory aligned
+//                                  to 128 bytes; b gets all its bytes, those outside the tensor included
+//   fence_async()                  what this thread wrote to shared memory comes before later copies there
+//   warpgroup_begin(sums) warpgroup_multiply<T, N>(sums[i], a, b) warpgroup_commit()   a group of products
+//   warpgroup_wait<groups>()       until all but so many of the last groups are done
+//   warpgroup_finish(sums)         until all are done, and the sums may be used
 //
 // sums += a * b for 64 rows and N columns of sums in fp32: a is 64 rows, b N rows (columns of the product) of
 // K, both 32 bytes of rows of 128 as bulk_copy() leaves them, from addresses that are multiples of 1024 plus

@@ -30,8 +30,8 @@ struct Warp {
   unsigned first_thread = 0;
 };
 
-/// Whether threads run through this barrier or fence: ATROUS_EMULATION_DROP names one by the end of its file and line,
-/// as in "kernels/photo.cu:71", for tests of the tests.
+/// Whether threads run through this barrier or fence: ATROUS_EMULATION_DROP names one by the end of its file
+/// and line, as in "kernels/photo.cu:71", for tests of the tests.
 bool is_dropped(const Site& site);
 
 /// An mbarrier in shared memory: a phase ends when all have arrived and all bytes that it expects are there.
@@ -42,27 +42,31 @@ struct TransferBarrier {
   std::vector<BulkCopy> copies, landing;
   char fence = 0;
 };
+/// A block's, and what bulk copies have left in its shared memory.
 class TransferBarriers {
  public:
   void add(std::uint64_t* address, unsigned arrivals, const Site& site);
   TransferBarrier& at(const std::uint64_t* address, const Site& site);
   void clear() {
     barriers_.clear();
-    landed.clear();
+    landed_.clear();
   }
 
-  /// What the last copy to an address left there, and when.
+  unsigned tick() { return ++clock_; }
+  void remember(const BulkCopy& copy);  ///< that has come
+  /// Forgets the last copy to this address. When it came, if something else lies there now; else 0.
+  unsigned written_over_since(const std::byte* shared);
+
+ private:
   struct Landed {
     const std::byte* shared;
     std::size_t bytes;
     std::uint64_t digest;
     unsigned time;
   };
-  std::vector<Landed> landed;
-  unsigned clock = 1;
-
- private:
   std::vector<std::unique_ptr<TransferBarrier>> barriers_;
+  std::vector<Landed> landed_;
+  unsigned clock_ = 1;
 };
 
 enum class ThreadState {
@@ -81,7 +85,7 @@ struct Thread {
   Site site;  ///< where it waits
   std::uint32_t warp = 0;
   const TransferBarrier* transfer = nullptr;  ///< where it waits, if at one
-  unsigned fenced = 0;                        ///< by the clock of transfers
+  unsigned fenced = 0;                        ///< tick of its last fence_async()
   Groups<AsyncCopy> copies;                   ///< of cp.async
   Groups<WarpgroupProduct> products;
 };

@@ -53,6 +53,19 @@ void TransferBarriers::add(std::uint64_t* address, unsigned arrivals, const Site
   barriers_.back()->arrivals = barriers_.back()->pending = arrivals;
 }
 
+void TransferBarriers::remember(const BulkCopy& copy) {
+  landed_.push_back({copy.shared, copy.bytes, digest(copy.shared, copy.bytes), clock_});
+}
+
+unsigned TransferBarriers::written_over_since(const std::byte* shared) {
+  const auto last = std::find_if(landed_.begin(), landed_.end(),
+                                 [&](const Landed& landed) { return landed.shared == shared; });
+  if (last == landed_.end()) return 0;
+  const Landed landed = *last;
+  landed_.erase(last);
+  return digest(shared, landed.bytes) == landed.digest ? 0 : landed.time;
+}
+
 void init_transfer_barrier(std::uint64_t* barrier, unsigned arrivals, const Site& site) {
   require_capability(9, "mbarrier_init", site);
   BlockRunner::current().transfers().add(barrier, arrivals, site);
@@ -73,20 +86,16 @@ void arrive_at_transfer(std::uint64_t* barrier, int bytes, const Site& site) {
 void check_fenced(const std::byte* shared, const Site& site) {
   BlockRunner& runner = BlockRunner::current();
   Unwatched unwatched;
-  auto& landed = runner.transfers().landed;
-  const auto last =
-      std::find_if(landed.begin(), landed.end(), [&](const auto& copy) { return copy.shared == shared; });
-  if (last == landed.end()) return;
-  if (digest(last->shared, last->bytes) != last->digest && !runner.all_fenced_since(last->time))
+  const unsigned since = runner.transfers().written_over_since(shared);
+  if (since > 0 && !runner.all_fenced_since(since))
     kernel_fault("bulk_copy to shared memory that threads have written, without fence_async by all of them",
                  site);
-  landed.erase(last);
 }
 
 void fence_async_writes(const Site& site) {
   if (is_dropped(site)) return;
   BlockRunner& runner = BlockRunner::current();
-  runner.self().fenced = ++runner.transfers().clock;
+  runner.self().fenced = runner.transfers().tick();
 }
 
 void push_bulk_copy(std::uint64_t* barrier, const BulkCopy& copy, const Site& site) {
@@ -121,10 +130,9 @@ void land_bulk_copies(std::uint64_t* barrier, const Site& site) {
   Unwatched unwatched;
   TransferBarrier& at = runner.transfers().at(barrier, site);
   publish(&at.fence);
-  TransferBarriers& transfers = runner.transfers();
   for (const BulkCopy& copy : at.landing) {
     at.bytes -= static_cast<std::int64_t>(copy.bytes);
-    transfers.landed.push_back({copy.shared, copy.bytes, digest(copy.shared, copy.bytes), transfers.clock});
+    runner.transfers().remember(copy);
   }
   at.landing.clear();
   advance_if_complete(at);
