@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/files.h"
 #include "image/codec.h"
 #include "messages.h"
 #include "pipeline/inputs.h"
