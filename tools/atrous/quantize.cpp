@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "config/model_path.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "eval_pairs.h"
 #include "graph/builder.h"
 #include "image/codec.h"
