@@ -32,3 +32,15 @@
 #else
 #include "kernels/device_sm90_cuda.h"
 #endif
+
+namespace atrous::cuda {
+
+constexpr int kSwizzleAlignment = 1024;
+
+/// The first address from `shared` on where a swizzle starts, at most kSwizzleAlignment - 1 bytes further.
+ATROUS_DEVICE unsigned char* swizzle_start(unsigned char* shared) {
+  const auto past = static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(shared) % kSwizzleAlignment);
+  return shared + (kSwizzleAlignment - past) % kSwizzleAlignment;
+}
+
+}  // namespace atrous::cuda

@@ -17,7 +17,7 @@
 /// done with it.
 namespace atrous::cuda {
 
-constexpr int kBulkRowBytes = 128, kBulkChannels = 64, kBulkAlignment = 1024;
+constexpr int kBulkRowBytes = 128, kBulkChannels = 64;
 
 /// A convolution's operands where the copy engine brings them.
 struct GemmMaps {
@@ -113,8 +113,7 @@ class BulkPipeline {
 
  public:
   ATROUS_DEVICE explicit BulkPipeline(unsigned char* shared) {
-    const auto past = static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(shared) % kBulkAlignment);
-    stages_ = shared + (kBulkAlignment - past) % kBulkAlignment;
+    stages_ = swizzle_start(shared);
     full_ = reinterpret_cast<Mbarrier*>(stages_ + kStages * Tile::kStageBytes);
     if (threadIdx.x == 0) {
       for (int i = 0; i < kStages; ++i) {
@@ -201,7 +200,7 @@ struct WarpgroupTile {
   static constexpr int kStageBytes = (kM + kN) * kBulkRowBytes;
   static constexpr int kSpillBytes = kM * kN * 4;
   static constexpr int kSharedBytes =
-      kBulkAlignment + kStages * kStageBytes + 2 * kStages * static_cast<int>(sizeof(Mbarrier));
+      kSwizzleAlignment + kStages * kStageBytes + 2 * kStages * static_cast<int>(sizeof(Mbarrier));
   static constexpr int kBlocks = kResident;  ///< at least so many at a time
   static_assert(kM % 64 == 0 && kSpillBytes <= kStages * kStageBytes);
 

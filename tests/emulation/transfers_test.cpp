@@ -36,8 +36,7 @@ enum class Fault {
 ATROUS_KERNEL void product(TensorMap operands, Fault fault, float* out) {
   ATROUS_DYNAMIC_SHARED(unsigned char, raw);
   ATROUS_SHARED(Mbarrier, barrier, 1);
-  const std::size_t past = reinterpret_cast<std::uintptr_t>(raw) % 1024;
-  unsigned char* const shared = raw + (1024 - past) % 1024;
+  unsigned char* const shared = swizzle_start(raw);
   const int thread = static_cast<int>(threadIdx.x);
   if (thread == 0 && fault != Fault::no_init) {
     mbarrier_init(&barrier[0], 1);
@@ -133,8 +132,7 @@ TEST(Transfers, PartOfAWarpIsReported) {
 ATROUS_KERNEL void copy_twice(TensorMap map, Fault fault, std::uint16_t* out) {
   ATROUS_DYNAMIC_SHARED(unsigned char, raw);
   ATROUS_SHARED(Mbarrier, barrier, 1);
-  const std::size_t past = reinterpret_cast<std::uintptr_t>(raw) % 1024;
-  auto* const values = reinterpret_cast<std::uint16_t*>(raw + (1024 - past) % 1024);
+  auto* const values = reinterpret_cast<std::uint16_t*>(swizzle_start(raw));
   if (threadIdx.x == 0) mbarrier_init(&barrier[0], 1);
   sync_block();
   for (unsigned pass = 0; pass < 2; ++pass) {

@@ -8,13 +8,6 @@
 namespace atrous::cuda {
 namespace {
 
-constexpr int kAlignment = 1024;
-
-ATROUS_DEVICE unsigned char* aligned(unsigned char* shared) {
-  const auto past = static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(shared) % kAlignment);
-  return shared + (kAlignment - past) % kAlignment;
-}
-
 struct Place {
   int at[4];
 };
@@ -23,7 +16,7 @@ ATROUS_KERNEL void copy_boxes(const ATROUS_GRID_CONSTANT TensorMap map, Place fi
                               int apart, unsigned char* out) {
   ATROUS_DYNAMIC_SHARED(unsigned char, raw);
   ATROUS_SHARED(Mbarrier, arrived, 1);
-  unsigned char* const shared = aligned(raw);
+  unsigned char* const shared = swizzle_start(raw);
   if (threadIdx.x == 0) {
     mbarrier_init(&arrived[0], 1);
     mbarrier_init_fence();
@@ -46,7 +39,7 @@ ATROUS_KERNEL void product(const ATROUS_GRID_CONSTANT TensorMap a, const ATROUS_
                            int steps, float* d) {
   ATROUS_DYNAMIC_SHARED(unsigned char, raw);
   ATROUS_SHARED(Mbarrier, barriers, 2);  // operands are there; all warps are done with them
-  unsigned char* const rows = aligned(raw);
+  unsigned char* const rows = swizzle_start(raw);
   unsigned char* const columns = rows + 64 * 128;
   if (threadIdx.x == 0) {
     mbarrier_init(&barriers[0], 1);
@@ -76,22 +69,22 @@ ATROUS_KERNEL void product(const ATROUS_GRID_CONSTANT TensorMap a, const ATROUS_
 
 }  // namespace
 
-bool has_warpgroups() { return kHasWarpgroups && current_device_info().major == 9; }
+bool built_for_warpgroups() { return kHasWarpgroups; }
 
 void launch_bulk_copies(const TensorMap& map, const std::array<int, 4>& first,
                         const std::array<int, 4>& second, int bytes, int apart, unsigned char* out) {
   Place from{}, then{};
   for (std::size_t i = 0; i < 4; ++i) from.at[i] = first[i], then.at[i] = second[i];
-  launch(copy_boxes, 1, 32, static_cast<std::size_t>(kAlignment + 2 * apart), nullptr, map, from, then, bytes,
-         apart, out);
+  launch(copy_boxes, 1, 32, static_cast<std::size_t>(kSwizzleAlignment + 2 * apart), nullptr, map, from, then,
+         bytes, apart, out);
 }
 
 void launch_warpgroup_product(DType dtype, int columns, int steps, const TensorMap& a, const TensorMap& b,
                               float* d) {
   const auto kernel = dtype == DType::f16 ? (columns == 64 ? product<f16, 64> : product<f16, 128>)
                                           : (columns == 64 ? product<bf16, 64> : product<bf16, 128>);
-  launch(kernel, 1, 128, static_cast<std::size_t>(kAlignment + (64 + columns) * 128), nullptr, a, b, steps,
-         d);
+  launch(kernel, 1, 128, static_cast<std::size_t>(kSwizzleAlignment + (64 + columns) * 128), nullptr, a, b,
+         steps, d);
 }
 
 }  // namespace atrous::cuda

@@ -11,8 +11,8 @@
 /// definitions. All pointers are to device memory.
 namespace atrous::cuda {
 
-/// Whether the current device and this build have them.
-bool has_warpgroups();
+/// Whether this build has them.
+bool built_for_warpgroups();
 
 /// Two boxes of a tensor of four axes, from `first` and `second`, one after the other; out: the shared memory
 /// of both, each `bytes` from a multiple of `apart`, itself one of 1024.

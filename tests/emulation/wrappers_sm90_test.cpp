@@ -19,8 +19,9 @@ class WarpgroupWrappers : public DeviceTest {
  protected:
   void SetUp() override {
     DeviceTest::SetUp();
-    if (!IsSkipped() && !has_warpgroups())
-      GTEST_SKIP() << "no device of compute capability 9.0, or no code for it";
+    if (IsSkipped()) return;
+    if (current_device_info().major != 9) GTEST_SKIP() << "no device of compute capability 9.0";
+    ASSERT_TRUE(built_for_warpgroups()) << "built without code for sm_90a";
   }
 };
 
