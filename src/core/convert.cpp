@@ -5,9 +5,18 @@
 
 #include "core/error.h"
 #include "core/half.h"
+#include "core/parallel.h"
 
 namespace atrous {
 namespace {
+
+ATROUS_VECTORISE void halves_to_f32(const std::byte* in, std::int64_t count, float* out) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint16_t half;
+    std::memcpy(&half, in + i * std::int64_t{sizeof half}, sizeof half);
+    out[i] = half_to_float(half);
+  }
+}
 
 /// out[i] = f(in[i]) without assuming that either side is aligned.
 template <typename From, typename To, typename F>
@@ -27,7 +36,7 @@ void to_f32(const void* in, DType dtype, std::int64_t count, float* out) {
   if (dtype == DType::f32)
     std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(float));
   else if (dtype == DType::f16)
-    map<std::uint16_t, float>(in, out, count, half_to_float);
+    halves_to_f32(static_cast<const std::byte*>(in), count, out);
   else if (dtype == DType::bf16)
     map<std::uint16_t, float>(in, out, count, bfloat16_to_float);
   else if (dtype == DType::i32)

@@ -8,14 +8,13 @@
 namespace atrous {
 
 /// IEEE binary16 and bfloat16, to and from f32, round to nearest even.
+/// Without branches, so that loops of it become vectors. 2^112 is what the exponents' biases differ by; the
+/// product is exact, and makes subnormal halves normal.
 inline float half_to_float(std::uint16_t h) {
-  std::uint32_t sign = (h & 0x8000U) << 16U, exponent = (h >> 10U) & 31U, mantissa = h & 1023U;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000U | (mantissa << 13U));
-  if (exponent == 0) {
-    const float value = static_cast<float>(mantissa) * 0x1p-24F;
-    return sign != 0 ? -value : value;
-  }
-  return std::bit_cast<float>(sign | ((exponent + 112U) << 23U) | (mantissa << 13U));
+  const std::uint32_t sign = (h & 0x8000U) << 16U, magnitude = (h & 0x7fffU) << 13U;
+  const float value = std::bit_cast<float>(magnitude) * 0x1p112F;
+  const std::uint32_t not_finite = magnitude >= 0x0f800000U ? 0x7f800000U : 0;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | not_finite | sign);
 }
 
 inline std::uint16_t float_to_half(float f) {

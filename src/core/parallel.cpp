@@ -14,4 +14,7 @@ int available_cores() {
 
 void set_team_size(int threads) { omp_set_num_threads(threads); }
 
+Alone::Alone() : threads_(omp_get_max_threads()) { set_team_size(1); }
+Alone::~Alone() { set_team_size(threads_); }
+
 }  // namespace atrous

@@ -21,6 +21,19 @@ namespace atrous {
 int available_cores();            ///< that this process may run on
 void set_team_size(int threads);  ///< of the calling thread's teams from now on
 
+/// While it lives, the calling thread's teams are of one: for work so short that to wake others, which then
+/// spin for milliseconds, takes longer.
+class Alone {
+ public:
+  Alone();
+  ~Alone();
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  int threads_;
+};
+
 /// What one of several threads threw, for the thread that waits for them.
 class Thrown {
  public:

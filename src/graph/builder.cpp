@@ -13,17 +13,17 @@ namespace {
 template <typename Bits>
 std::int64_t first_with_exponent(const std::byte* values, std::int64_t count, Bits exponent) {
   constexpr std::int64_t kBlock = 4096;  // looked through without a branch a value
-  auto found = [&](std::int64_t i) {
+  auto found = [&](std::int64_t i) -> Bits {
     Bits bits = 0;
     std::memcpy(&bits, values + i * static_cast<std::int64_t>(sizeof bits), sizeof bits);
-    return (bits & exponent) == exponent;
+    return (bits & exponent) == exponent ? 1 : 0;
   };
   for (std::int64_t begin = 0; begin < count; begin += kBlock) {
     const std::int64_t end = std::min(begin + kBlock, count);
-    bool any = false;
-    for (std::int64_t i = begin; i < end; ++i) any |= found(i);
-    for (std::int64_t i = begin; any && i < end; ++i)
-      if (found(i)) return i;
+    Bits any = 0;
+    for (std::int64_t i = begin; i < end; ++i) any = static_cast<Bits>(any | found(i));
+    for (std::int64_t i = begin; any != 0 && i < end; ++i)
+      if (found(i) != 0) return i;
   }
   return -1;
 }

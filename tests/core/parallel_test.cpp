@@ -2,6 +2,7 @@
 #include "core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <stdexcept>
 #include <vector>
@@ -25,6 +26,23 @@ TEST(Parallel, OneOfTheExceptionsIsThrownWhenAllIsDone) {
     EXPECT_EQ(done, std::vector<int>(100, 1));
     EXPECT_THROW(parallel_blocks(5000, [](std::int64_t, std::int64_t) { throw 1; }), int);
   }
+}
+
+int team_size() {
+  int size = 0;
+#pragma omp parallel
+#pragma omp single
+  size = omp_get_num_threads();
+  return size;
+}
+
+TEST(Parallel, AloneIsForAWhile) {
+  set_team_size(3);
+  {
+    const Alone alone;
+    EXPECT_EQ(team_size(), 1);
+  }
+  EXPECT_EQ(team_size(), 3);
 }
 
 }  // namespace

@@ -3,9 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "backend/cpu/kernel_of.h"
 #include "backend/cpu/onednn_compat.h"
 #include "core/error.h"
+#include "core/large_vector.h"
+#include "core/parallel.h"
 #include "ops/conv2d.h"
 
 namespace atrous {
@@ -79,6 +83,19 @@ OnednnConvolution describe(const NodeDesc& node) {
 
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+constexpr std::size_t kShared = std::size_t{1} << 20U;  ///< bytes of weights that threads pack together
+
+/// The one that was asked for last is kept: of a node that it fits it is asked for twice.
+dnnl::convolution_forward::primitive_desc make_convolution(const OnednnConvolution& conv) {
+  struct Made {
+    OnednnConvolution conv;
+    dnnl::convolution_forward::primitive_desc desc;
+  };
+  thread_local std::optional<Made> last;
+  if (!last || !(last->conv == conv)) last.emplace(Made{conv, make_convolution(conv, engine())});
+  return last->desc;
+}
+
 class OnednnConvolutionKernel : public Kernel {
  public:
   OnednnConvolutionKernel(const NodeDesc& node, PrepareContext& context)
@@ -90,7 +107,7 @@ class OnednnConvolutionKernel : public Kernel {
     OnednnConvolution conv = describe(node);
     if (params_.has_bias) bias_ = node.constant("bias")->read_f32();
     if (src_.is_quantised()) prepare_bias(conv.scales, bias_);
-    const dnnl::convolution_forward::primitive_desc desc = make_convolution(conv, engine());
+    const dnnl::convolution_forward::primitive_desc desc = make_convolution(conv);
     primitive_ = dnnl::convolution_forward(desc);
     detail_ = desc.impl_info_str();
     pack(node, context, desc);
@@ -156,11 +173,13 @@ class OnednnConvolutionKernel : public Kernel {
       const memory::desc plain_desc(
           weight_dims(params_, src_.shape.c), type_of(src_.is_quantised() ? DType::s8 : DType::f32),
           params_.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
-      std::vector<float> values;
-      if (!src_.is_quantised()) values = weight.read_f32();
+      LargeVector<float> values(src_.is_quantised() ? 0 : static_cast<std::size_t>(weight.tensor.elements()));
+      if (!values.empty()) weight.read_f32(values.data());
       const void* plain =
           src_.is_quantised() ? static_cast<const void*>(weight.tensor.data.get()) : values.data();
       memory from(plain_desc, engine(), const_cast<void*>(plain)), to(packed, engine(), made->data());
+      std::optional<Alone> alone;
+      if (packed.get_size() < kShared) alone.emplace();
       dnnl::reorder(from, to).execute(stream_, from, to);
       return made;
     });
@@ -188,7 +207,7 @@ std::string refuse_conv2d_onednn(const NodeDesc& node) {
   if (p.kh > 64 || p.kw > 64 || p.dh > 512 || p.dw > 512)
     return "kernels above 64 and rates above 512 are left to the direct form";
   try {
-    const std::string chosen = make_convolution(describe(node), engine()).impl_info_str();
+    const std::string chosen = make_convolution(describe(node)).impl_info_str();
     const auto is = [&](std::string_view part) { return chosen.find(part) != std::string::npos; };
     const bool is_depthwise = p.groups > 1 && p.groups == node.inputs[0].shape.c && p.oc == p.groups;
     // Sums of floats by gemm depend on the number of threads; ref takes seconds; jit, which depthwise kernels

@@ -28,6 +28,7 @@ struct OnednnScales {
   std::vector<float> sums;      ///< one step of an accumulator, an output channel; empty: all types are f32
   float residual = 1, dst = 1;  ///< one step, 1 for f32
   dnnl::memory::data_type residual_type = dnnl::memory::data_type::undef;
+  bool operator==(const OnednnScales&) const = default;
 };
 
 /// A forward convolution: dims in oneDNN's order (n, c, h, w; weights with a leading group where grouped).
@@ -37,6 +38,7 @@ struct OnednnConvolution {
   bool has_residual = false;  ///< it lies where dst is written
   ActivationParams activation;
   OnednnScales scales;
+  bool operator==(const OnednnConvolution&) const = default;
 };
 
 /// Throws dnnl::error where no implementation takes it.
