@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/model_path.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 
 #include "core/error.h"
+#include "core/installed.h"
 #include "core/value.h"
 
 namespace atrous {
@@ -15,22 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::string_view kModelFolders[] = {"deeplab", "parsing"};
-
-/// share/atrous beside the library or program this code is part of, so that an install can be moved. Of a
-/// program that was found on PATH the dynamic linker knows the name alone.
-fs::path installed_share() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&installed_share), &info) == 0 || info.dli_fname == nullptr)
-    return {};
-  std::error_code status;
-  fs::path binary;
-  if (std::string_view(info.dli_fname).find('/') != std::string_view::npos)
-    binary = fs::canonical(info.dli_fname, status);
-  if (binary.empty()) binary = fs::canonical("/proc/self/exe", status);
-  for (fs::path folder = binary.parent_path(); folder.has_relative_path(); folder = folder.parent_path())
-    if (fs::exists(folder / "share/atrous/configs", status)) return folder / "share/atrous";
-  return {};
-}
 
 bool is_yaml(const fs::path& path) { return path.extension() == ".yaml" || path.extension() == ".yml"; }
 
@@ -46,7 +29,7 @@ std::vector<fs::path> model_roots() {
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
   }
-  candidates.push_back(installed_share());
+  candidates.push_back(find_installed("share/atrous/configs").parent_path());
   candidates.emplace_back(ATROUS_SOURCE_DIR);
   std::vector<fs::path> roots;
   std::error_code status;

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
-#include <opencv2/objdetect.hpp>
 #include <tuple>
 
 #include "image/mat.h"
+#include "image/plugin.h"
+#include "plugins/people_detector.h"
 
 namespace atrous {
 namespace {
@@ -44,11 +45,7 @@ struct Cluster {
 
 /// Every window the detector accepts, in pixels of the photo, by falling weight.
 std::vector<Window> find_windows(const ImageView& photo) {
-  static const cv::HOGDescriptor kDetector = [] {
-    cv::HOGDescriptor detector;
-    detector.setSVMDetector(cv::HOGDescriptor::getDefaultPeopleDetector());
-    return detector;
-  }();
+  static const auto& kDetector = plugin<PeopleDetector>("people_detector");
   const double factor = kLongSide / std::max(photo.width, photo.height);
   const cv::Size size(std::max(1, cvRound(photo.width * factor)),
                       std::max(1, cvRound(photo.height * factor)));
@@ -56,17 +53,14 @@ std::vector<Window> find_windows(const ImageView& photo) {
   cv::Mat scaled, framed;
   cv::resize(borrow(photo), scaled, size, 0, 0, factor < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
   cv::copyMakeBorder(scaled, framed, border, border, border, border, cv::BORDER_REPLICATE);
-  cv::cvtColor(framed, framed, cv::COLOR_RGB2BGR);  // the detector's order of channels
-  std::vector<cv::Rect> found;
-  std::vector<double> weights;
-  kDetector.detectMultiScale(framed, found, weights, 0, {8, 8}, {}, kScaleStep, 0);
+  const ImageView view{framed.data, framed.cols, framed.rows, static_cast<std::ptrdiff_t>(framed.step)};
   std::vector<Window> windows;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const double width = found[i].width * kPersonWidth, height = found[i].height * kPersonHeight;
-    const double x = found[i].x - border + (found[i].width - width) / 2,
-                 y = found[i].y - border + (found[i].height - height) / 2;
-    if (weights[i] > 0)
-      windows.push_back({{x / factor, y / factor, width / factor, height / factor}, weights[i]});
+  for (const PeopleDetector::Window& found : kDetector.find(view, kScaleStep)) {
+    const double width = found.width * kPersonWidth, height = found.height * kPersonHeight;
+    const double x = found.x - border + (found.width - width) / 2,
+                 y = found.y - border + (found.height - height) / 2;
+    if (found.weight > 0)
+      windows.push_back({{x / factor, y / factor, width / factor, height / factor}, found.weight});
   }
   auto rank = [](const Window& w) { return std::tuple(-w.weight, w.box.x, w.box.y, w.box.height); };
   std::sort(windows.begin(), windows.end(),  // its threads return them in any order

@@ -45,41 +45,8 @@ class Bytes {
   const std::string& name_;
 };
 
-/// Segments up to the frame header give the extent; the end-of-image marker must follow somewhere.
-ImageHeader sniff_jpeg(const Bytes& file) {
-  ImageHeader header{"JPEG"};
-  std::size_t at = 2;
-  while (header.height == 0) {
-    while (file.byte(at) == 0xff && file.byte(at + 1) == 0xff) ++at;
-    if (file.byte(at) != 0xff) file.complain("is a broken JPEG file");
-    const std::uint32_t marker = file.byte(at + 1), length = file.big(at + 2, 2);
-    if (marker == 0xd9 || marker == 0xda || length < 2) file.complain("is a broken JPEG file");
-    const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
-    if (frame) {
-      header.height = file.big(at + 5, 2), header.width = file.big(at + 7, 2);
-      if (header.height == 0) file.complain("has no pixels");
-    }
-    at += 2 + length;
-  }
-  for (std::size_t end = file.size(); end-- > at;)  // not before: an EXIF thumbnail has an end of its own
-    if (file.byte(end) == 0xd9 && file.byte(end - 1) == 0xff) return header;
-  file.complain("is cut short (a JPEG without its end)");
-}
-
-ImageHeader sniff_png(const Bytes& file) {
-  const ImageHeader header{"PNG", file.big(16, 4), file.big(20, 4)};
-  for (std::size_t at = 8; !file.starts_with("IEND", at + 4);) at += std::size_t{12} + file.big(at, 4);
-  return header;
-}
-
-ImageHeader sniff_bmp(const Bytes& file) {
-  const auto height = static_cast<std::int32_t>(file.little(22, 4));
-  if (file.size() < file.little(2, 4)) file.complain("is cut short");
-  return {"BMP", static_cast<std::int32_t>(file.little(18, 4)), height < 0 ? -std::int64_t{height} : height};
-}
-
 /// Tags of the first directory: the extent, EXIF's orientation, the samples' format.
-ImageHeader sniff_tiff(const Bytes& file) {
+ImageHeader read_tags(const Bytes& file) {
   const bool big = file.starts_with("MM");
   auto number = [&](std::size_t at, std::size_t count) {
     return big ? file.big(at, count) : file.little(at, count);
@@ -102,18 +69,62 @@ ImageHeader sniff_tiff(const Bytes& file) {
   return header;
 }
 
-/// Of the EXIF chunk, which holds a TIFF file without pixels; 1 where it makes no sense, as for decoders.
+/// EXIF data are a TIFF file without pixels: its orientation; 1 where it makes no sense, as for decoders.
+int read_exif(const Bytes& file) {
+  try {
+    return read_tags(file).orientation;
+  } catch (const Error&) {
+    return 1;
+  }
+}
+
+/// Segments up to the frame header give the extent; the end-of-image marker must follow somewhere.
+ImageHeader sniff_jpeg(const Bytes& file) {
+  ImageHeader header{"JPEG"};
+  std::size_t at = 2;
+  while (header.height == 0) {
+    while (file.byte(at) == 0xff && file.byte(at + 1) == 0xff) ++at;
+    if (file.byte(at) != 0xff) file.complain("is a broken JPEG file");
+    const std::uint32_t marker = file.byte(at + 1), length = file.big(at + 2, 2);
+    if (marker == 0xd9 || marker == 0xda || length < 2) file.complain("is a broken JPEG file");
+    const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+    if (frame) {
+      header.height = file.big(at + 5, 2), header.width = file.big(at + 7, 2);
+      if (header.height == 0) file.complain("has no pixels");
+    }
+    if (marker == 0xe1 && file.starts_with("Exif", at + 4))
+      header.orientation = read_exif(file.from(at + 10));
+    at += 2 + length;
+  }
+  for (std::size_t end = file.size(); end-- > at;)  // not before: an EXIF thumbnail has an end of its own
+    if (file.byte(end) == 0xd9 && file.byte(end - 1) == 0xff) return header;
+  file.complain("is cut short (a JPEG without its end)");
+}
+
+ImageHeader sniff_png(const Bytes& file) {
+  ImageHeader header{"PNG", file.big(16, 4), file.big(20, 4)};
+  for (std::size_t at = 8; !file.starts_with("IEND", at + 4); at += std::size_t{12} + file.big(at, 4))
+    if (file.starts_with("eXIf", at + 4)) header.orientation = read_exif(file.from(at + 8));
+  return header;
+}
+
+ImageHeader sniff_bmp(const Bytes& file) {
+  const auto height = static_cast<std::int32_t>(file.little(22, 4));
+  if (file.size() < file.little(2, 4)) file.complain("is cut short");
+  return {"BMP", static_cast<std::int32_t>(file.little(18, 4)), height < 0 ? -std::int64_t{height} : height};
+}
+
+ImageHeader sniff_tiff(const Bytes& file) {
+  ImageHeader header = read_tags(file);
+  header.orientation = 1;
+  return header;
+}
+
 int orientation_of_webp(const Bytes& file) {
   for (std::size_t at = 12; at + 8 < file.size();) {
     const std::size_t size = file.little(at + 4, 4);
-    if (file.starts_with("EXIF", at)) {
-      const std::size_t start = at + (file.starts_with("Exif", at + 8) ? 14 : 8);
-      try {
-        return sniff_tiff(file.from(start)).orientation;
-      } catch (const Error&) {
-        return 1;
-      }
-    }
+    if (file.starts_with("EXIF", at))
+      return read_exif(file.from(at + (file.starts_with("Exif", at + 8) ? 14 : 8)));
     at += 8 + size + size % 2;
   }
   return 1;

@@ -4,14 +4,12 @@
 #include <array>
 #include <cmath>
 #include <fstream>
-#include <opencv2/imgproc.hpp>
-#include <opencv2/videoio.hpp>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
 #include "image/codec.h"
-#include "image/mat.h"
+#include "image/plugin.h"
 
 namespace atrous {
 namespace {
@@ -35,17 +33,27 @@ int camera_number(const std::string& name) {
   return std::stoi(number);
 }
 
+const VideoCodec& video_codec() {
+  static const auto& kCodec = plugin<VideoCodec>("video_codec");
+  return kCodec;
+}
+
+VideoCodec::CapturePtr open_file(const std::filesystem::path& file) {
+  const std::string name = file.string();
+  std::error_code status;
+  const std::uintmax_t size = std::filesystem::file_size(file, status);
+  if (status) fail(ErrorCode::not_found, "{}: {}", name, status.message());
+  if (size == 0) fail(ErrorCode::bad_file, "{}: is empty", name);
+  if (!begins_as_video(file)) fail(ErrorCode::bad_file, "{}: is no AVI, MP4, MOV, MKV or WebM file", name);
+  return video_codec().open_file(std::filesystem::absolute(file).string());
+}
+
+VideoCodec::CapturePtr open(const std::filesystem::path& name) {
+  if (is_camera(name)) return video_codec().open_camera(camera_number(name));
+  return is_frame_pattern(name) ? video_codec().open_frames(name) : open_file(name);
+}
+
 }  // namespace
-
-struct VideoReader::Capture {
-  cv::VideoCapture video;
-  cv::Mat frame;
-};
-
-struct VideoWriter::Encoder {
-  cv::VideoWriter video;
-  cv::Mat frame;
-};
 
 bool is_camera(const std::filesystem::path& name) {
   const std::string& text = name.native();
@@ -68,83 +76,58 @@ bool is_video(const std::filesystem::path& name) {
          is_frame_pattern(name);
 }
 
-VideoReader::VideoReader(const std::filesystem::path& name)
-    : name_(name), capture_(std::make_unique<Capture>()) {
-  cv::VideoCapture& video = capture_->video;
-  const std::string text = name.string();
-  if (is_camera(name)) {
-    if (!video.open(camera_number(text))) fail(ErrorCode::not_found, "{}: no camera can be opened", text);
-  } else if (is_frame_pattern(name)) {
-    if (!video.open(text, cv::CAP_IMAGES)) fail(ErrorCode::not_found, "{}: no frame matches", text);
-  } else {
-    std::error_code status;
-    const std::uintmax_t size = std::filesystem::file_size(name, status);
-    if (status) fail(ErrorCode::not_found, "{}: {}", text, status.message());
-    if (size == 0) fail(ErrorCode::bad_file, "{}: is empty", text);
-    if (!begins_as_video(name)) fail(ErrorCode::bad_file, "{}: is no AVI, MP4, MOV, MKV or WebM file", text);
-    const std::string path = std::filesystem::absolute(name).string();  // never taken for an address
-    if (!video.open(path, cv::CAP_FFMPEG) && !video.open(path, cv::CAP_OPENCV_MJPEG))
-      fail(ErrorCode::bad_file, "{}: is a broken video, or of a kind that OpenCV has no decoder for", text);
-  }
-  const double pixels = video.get(cv::CAP_PROP_FRAME_WIDTH) * video.get(cv::CAP_PROP_FRAME_HEIGHT);
+VideoReader::VideoReader(const std::filesystem::path& name) : name_(name), capture_(open(name)) {
+  if (!capture_ && is_camera(name)) fail(ErrorCode::not_found, "{}: no camera can be opened", name.string());
+  if (!capture_ && is_frame_pattern(name)) fail(ErrorCode::not_found, "{}: no frame matches", name.string());
+  if (!capture_)
+    fail(ErrorCode::bad_file, "{}: is a broken video, or of a kind that OpenCV has no decoder for",
+         name.string());
+  facts_ = video_codec().facts(*capture_);
+  const double pixels = facts_.width * facts_.height;
   if (pixels > static_cast<double>(kMostImagePixels))
-    fail(ErrorCode::bad_file, "{}: claims frames of {} pixels, more than the limit of {}", text, pixels,
-         kMostImagePixels);
+    fail(ErrorCode::bad_file, "{}: claims frames of {} pixels, more than the limit of {}", name.string(),
+         pixels, kMostImagePixels);
 }
 
-VideoReader::~VideoReader() = default;
-
 std::optional<Image> VideoReader::read() {
-  cv::Mat& frame = capture_->frame;
-  if (!capture_->video.read(frame) || frame.empty() || frame.type() != CV_8UC3) return {};
-  Image image{frame.cols, frame.rows, std::vector<std::uint8_t>(frame.total() * 3)};
-  cv::Mat rgb(frame.rows, frame.cols, CV_8UC3, image.rgb.data());
-  cv::cvtColor(frame, rgb, cv::COLOR_BGR2RGB);
+  Image image;
+  if (!video_codec().read(*capture_, image)) return {};
   return image;
 }
 
-bool VideoReader::skip() { return capture_->video.grab(); }
+bool VideoReader::skip() { return video_codec().skip(*capture_); }
 
 double VideoReader::frames_per_second() const {
-  const double rate = capture_->video.get(cv::CAP_PROP_FPS);
+  const double rate = facts_.frames_per_second;
   return rate > 0 && rate <= 1000 ? rate : kUsualRate;
 }
 
 std::int64_t VideoReader::claimed_frames() const {
-  const double count = capture_->video.get(cv::CAP_PROP_FRAME_COUNT);
+  const double count = facts_.frames;
   if (has_extension(name_, {"mkv", "webm"})) return 0;  // only estimated, from the duration
   return count > 0 && count < 1e12 ? std::llround(count) : 0;
 }
 
 VideoWriter::VideoWriter(const std::filesystem::path& file, double frames_per_second, int width, int height)
-    : name_(file),
-      file_(file, TemporaryName::with_extension),
-      encoder_(std::make_unique<Encoder>()),
-      width_(width),
-      height_(height) {
+    : name_(file), file_(file, TemporaryName::with_extension), width_(width), height_(height) {
   if (width < 2 || height < 2)
     fail(ErrorCode::unsupported, "{}: a video cannot have frames of {}x{}", file.string(), width, height);
   const std::string path = std::filesystem::absolute(file_.path()).string();
-  for (const char* code : {"avc1", "mp4v"})
-    if (encoder_->video.open(path, cv::CAP_FFMPEG,
-                             cv::VideoWriter::fourcc(code[0], code[1], code[2], code[3]), frames_per_second,
-                             {width, height}))
-      return;
-  fail(ErrorCode::unsupported, "{}: cannot be written, or OpenCV has no encoder for MP4 here", file.string());
+  encoder_ = video_codec().create(path, frames_per_second, width, height);
+  if (!encoder_)
+    fail(ErrorCode::unsupported, "{}: cannot be written, or OpenCV has no encoder for MP4 here",
+         file.string());
 }
-
-VideoWriter::~VideoWriter() = default;
 
 void VideoWriter::add(const ImageView& frame) {
   if (frame.width != width_ || frame.height != height_)
     fail(ErrorCode::invalid_argument, "{}: a frame of {}x{} does not fit among those of {}x{}",
          name_.string(), frame.width, frame.height, width_, height_);
-  cv::cvtColor(borrow(frame), encoder_->frame, cv::COLOR_RGB2BGR);
-  encoder_->video.write(encoder_->frame);
+  video_codec().add(*encoder_, frame);
 }
 
 void VideoWriter::finish() {
-  encoder_->video.release();
+  encoder_.reset();
   file_.finish();
 }
 

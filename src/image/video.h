@@ -2,11 +2,11 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 
 #include "core/files.h"
 #include "core/image.h"
+#include "plugins/video_codec.h"
 
 namespace atrous {
 
@@ -23,9 +23,6 @@ class VideoReader {
   /// Throws Error{not_found | bad_file | unsupported} "NAME: reason". A file must begin as AVI, MP4, MOV, MKV
   /// or WebM do, whatever else the libraries behind it would open.
   explicit VideoReader(const std::filesystem::path& name);
-  ~VideoReader();
-  VideoReader(const VideoReader&) = delete;
-  VideoReader& operator=(const VideoReader&) = delete;
 
   /// The next frame, turned as the file says; none at the end, which a file that is cut short has early.
   std::optional<Image> read();
@@ -38,9 +35,9 @@ class VideoReader {
   std::int64_t claimed_frames() const;
 
  private:
-  struct Capture;  ///< OpenCV's
   std::filesystem::path name_;
-  std::unique_ptr<Capture> capture_;
+  VideoCodec::CapturePtr capture_;
+  VideoCodec::Facts facts_{};
 };
 
 /// An MP4 file of frames of one size, not there under its name before finish().
@@ -48,9 +45,6 @@ class VideoWriter {
  public:
   /// H.264 where OpenCV has an encoder for it, else MPEG-4. Throws Error{unsupported | io}.
   VideoWriter(const std::filesystem::path& file, double frames_per_second, int width, int height);
-  ~VideoWriter();
-  VideoWriter(const VideoWriter&) = delete;
-  VideoWriter& operator=(const VideoWriter&) = delete;
 
   /// Of odd sizes the last column or row is left out. Throws Error{invalid_argument} for another size.
   void add(const ImageView& frame);
@@ -58,10 +52,9 @@ class VideoWriter {
   void finish();
 
  private:
-  struct Encoder;  ///< OpenCV's
   std::filesystem::path name_;
   TemporaryFile file_;
-  std::unique_ptr<Encoder> encoder_;
+  VideoCodec::EncoderPtr encoder_{nullptr, nullptr};
   int width_, height_;
 };
 

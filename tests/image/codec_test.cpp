@@ -2,8 +2,10 @@
 // Image files as they come: every kind decodes to the same pixels, and hostile ones fail in one line.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <png.h>
 #include <sys/resource.h>
 
+#include <cmath>
 #include <cstring>
 #include <opencv2/imgcodecs.hpp>
 #include <random>
@@ -82,6 +84,114 @@ TEST(Codec, GreyAlphaAnd16Bit) {
   EXPECT_EQ(pixel(clear, 0, 0), (std::array<int, 3>{3, 2, 1}));
 }
 
+/// Largest difference of a sample from what OpenCV makes of the file.
+int difference_from_opencv(const Bytes& file) {
+  const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1, const_cast<std::byte*>(file.data()));
+  cv::Mat expected = cv::imdecode(bytes, cv::IMREAD_COLOR);
+  const Image image = decode_image(file, "photo");
+  if (image.width != expected.cols || image.height != expected.rows) return 256;
+  int largest = 0;
+  for (int y = 0; y < image.height; ++y)
+    for (int x = 0; x < image.width; ++x)
+      for (int c = 0; c < 3; ++c)
+        largest = std::max(largest, std::abs(pixel(image, x, y)[static_cast<std::size_t>(2 - c)] -
+                                             expected.at<cv::Vec3b>(y, x)[c]));
+  return largest;
+}
+
+cv::Mat noise(int type, int width = 61, int height = 37) {
+  cv::Mat image(height, width, type);
+  cv::theRNG().state = 7;
+  cv::randu(image, cv::Scalar::all(0), cv::Scalar::all(image.depth() == CV_16U ? 65536 : 256));
+  return image;
+}
+
+TEST(Codec, JpegsOfEveryKindDecodeAsInOpenCV) {
+  const Image photo =
+      load_image(std::filesystem::path(ATROUS_TEST_SOURCE_DIR) / "tools/samples/astronaut.jpg");
+  const cv::Mat large(photo.height, photo.width, CV_8UC3, const_cast<std::uint8_t*>(photo.rgb.data()));
+  for (const cv::Mat& image : {large, noise(CV_8UC3), noise(CV_8UC1), noise(CV_8UC3, 1, 1)})
+    for (const std::vector<int>& options : std::vector<std::vector<int>>{{},
+                                                                         {cv::IMWRITE_JPEG_PROGRESSIVE, 1},
+                                                                         {cv::IMWRITE_JPEG_QUALITY, 12},
+                                                                         {cv::IMWRITE_JPEG_RST_INTERVAL, 2},
+                                                                         {cv::IMWRITE_JPEG_OPTIMIZE, 1}}) {
+      std::vector<unsigned char> bytes;
+      cv::imencode(".jpg", image, bytes, options);
+      const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+      EXPECT_LE(difference_from_opencv({begin, begin + bytes.size()}), 2) << testing::PrintToString(options);
+    }
+}
+
+TEST(Codec, PngsOfEveryKindDecodeAsInOpenCV) {
+  for (int type : {CV_8UC1, CV_8UC3, CV_8UC4, CV_16UC1, CV_16UC3, CV_16UC4})
+    EXPECT_EQ(difference_from_opencv(encode(".png", noise(type))), 0) << type;
+}
+
+TEST(Codec, InterlacedPngDecodesAsInOpenCV) {
+  cv::Mat pixels = noise(CV_8UC3);
+  Bytes file;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  const auto append = [](png_structp to, png_bytep data, std::size_t count) {
+    const auto* begin = reinterpret_cast<const std::byte*>(data);
+    auto* out = static_cast<Bytes*>(png_get_io_ptr(to));
+    out->insert(out->end(), begin, begin + count);
+  };
+  png_set_write_fn(png, &file, append, nullptr);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(pixels.cols), static_cast<png_uint_32>(pixels.rows), 8,
+               PNG_COLOR_TYPE_RGB, PNG_INTERLACE_ADAM7, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, info);
+  std::vector<png_bytep> rows;
+  for (int y = 0; y < pixels.rows; ++y) rows.push_back(pixels.ptr(y));
+  png_write_image(png, rows.data());
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  EXPECT_EQ(difference_from_opencv(file), 0);
+}
+
+TEST(Codec, WhatIsEncodedDecodesInOpenCV) {
+  const Image photo =
+      load_image(std::filesystem::path(ATROUS_TEST_SOURCE_DIR) / "tools/samples/astronaut.jpg");
+  EXPECT_EQ(difference_from_opencv(encode_png(photo.view())), 0);
+  EXPECT_EQ(decode_image(encode_png(photo.view()), "same").rgb, photo.rgb);
+  const Bytes jpeg = encode_jpeg(photo.view(), 95);
+  EXPECT_LE(difference_from_opencv(jpeg), 2);
+  const Image again = decode_image(jpeg, "again");
+  double squares = 0;
+  for (std::size_t i = 0; i < photo.rgb.size(); ++i)
+    squares += std::pow(static_cast<double>(photo.rgb[i]) - again.rgb[i], 2);
+  EXPECT_LT(std::sqrt(squares / static_cast<double>(photo.rgb.size())), 4);
+  EXPECT_LT(encode_jpeg(photo.view(), 30).size(), jpeg.size() / 2);
+  const Crop part{7, 5, 33, 21};  // with a stride
+  EXPECT_EQ(decode_image(encode_png(cut(photo.view(), part)), "part").width, 33);
+  EXPECT_EQ(pixel(decode_image(encode_png(cut(photo.view(), part)), "part"), 2, 20), pixel(photo, 9, 25));
+}
+
+/// Every scan of a progressive JPEG's first is sent again and again.
+TEST(Codec, JpegOfTooManyScansIsRefused) {
+  std::vector<unsigned char> bytes;
+  cv::imencode(".jpg", noise(CV_8UC1), bytes, {cv::IMWRITE_JPEG_PROGRESSIVE, 1});
+  const auto scan = [&](std::size_t from) {
+    while (bytes[from] != 0xff || bytes[from + 1] != 0xda) ++from;
+    return from;
+  };
+  const std::size_t first = scan(0);
+  std::size_t end = first + 2;
+  while (bytes[end] != 0xff || bytes[end + 1] == 0) ++end;
+  const std::vector<unsigned char> again(bytes.begin() + static_cast<std::ptrdiff_t>(first),
+                                         bytes.begin() + static_cast<std::ptrdiff_t>(end));
+  for (const int times : {100, 600}) {
+    std::vector<unsigned char> file = bytes;
+    for (int i = 0; i < times; ++i)
+      file.insert(file.begin() + static_cast<std::ptrdiff_t>(first), again.begin(), again.end());
+    const auto* begin = reinterpret_cast<const std::byte*>(file.data());
+    EXPECT_EQ(message_of({begin, begin + file.size()}),
+              times < 500 ? "decoded" : "photo.x: is a broken JPEG file");
+  }
+}
+
 TEST(Codec, CmykJpegComesOutInRgb) {
   const Image image = load_image(std::filesystem::path(ATROUS_TEST_SOURCE_DIR) / "tests/image/data/cmyk.jpg");
   const auto cyan = pixel(image, 4, 8), yellow = pixel(image, 28, 8);
@@ -127,6 +237,18 @@ Bytes webp_with_orientation(const Bytes& webp, int orientation) {
   return file;
 }
 
+/// The PNG with an eXIf chunk behind its header.
+Bytes png_with_orientation(Bytes png, int orientation) {
+  const unsigned char chunk[] = {0,    0,  0, 26, 'e', 'X', 'I', 'f', 'I',
+                                 'I',  42, 0, 8,  0,   0,   0,   1,   0,
+                                 0x12, 1,  3, 0,  1,   0,   0,   0,   static_cast<unsigned char>(orientation),
+                                 0,    0,  0, 0,  0,   0,   0,   0,   0,
+                                 0,    0};  // ends in a checksum, which nobody looks at
+  const auto* begin = reinterpret_cast<const std::byte*>(chunk);
+  png.insert(png.begin() + 33, begin, begin + sizeof(chunk));
+  return png;
+}
+
 TEST(Codec, ExifTurnsTheImage) {
   // where the red quadrant, stored at the top left, is shown, and whether the sides change places
   struct Case {
@@ -136,10 +258,12 @@ TEST(Codec, ExifTurnsTheImage) {
   const std::vector<Case> cases{{1, false, false, false}, {2, true, false, false}, {3, true, true, false},
                                 {4, false, true, false},  {5, false, false, true}, {6, true, false, true},
                                 {7, true, true, true},    {8, false, true, true}};
-  const Bytes jpeg = encode(".jpg", quadrants()), webp = encode(".webp", quadrants());
+  const Bytes jpeg = encode(".jpg", quadrants()), webp = encode(".webp", quadrants()),
+              png = encode(".png", quadrants());
   for (const Case& c : cases)
     for (const Bytes& file :
-         {with_orientation(jpeg, c.orientation), webp_with_orientation(webp, c.orientation)}) {
+         {with_orientation(jpeg, c.orientation), webp_with_orientation(webp, c.orientation),
+          png_with_orientation(png, c.orientation)}) {
       const Image image = decode_image(file, "turned");
       ASSERT_EQ(image.width, c.turned ? 32 : 48) << c.orientation;
       ASSERT_EQ(image.height, c.turned ? 48 : 32) << c.orientation;

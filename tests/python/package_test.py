@@ -6,6 +6,7 @@ import gc
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,14 @@ class PackageTest(Folder):
                               capture_output=True, text=True, check=True).stdout
         self.assertIn("'muffler'", said)
         self.assertNotIn("'scarf'", said)
+
+
+    def test_has_its_plugins(self):
+        rgb = picture(8, 8)
+        header = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 54 + rgb.nbytes, 0, 54, 40, 8, 8, 1, 24, 0, rgb.nbytes, 0, 0, 0, 0)
+        (self.folder / "small.bmp").write_bytes(header + rgb[::-1, :, ::-1].tobytes())
+        model = atrous.Model(device="cpu", threads=1)
+        np.testing.assert_array_equal(model.segment(self.folder / "small.bmp").labels, model.segment(rgb).labels)
 
 
 class ResultsTest(Folder):

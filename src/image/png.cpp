@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Indexed PNG through libpng: OpenCV neither writes palettes nor reads indices.
+// PNG through libpng: OpenCV neither writes palettes nor reads indices, and takes long to load (jpeg.cpp).
 #include <png.h>
 
 #include <array>
@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "image/codec.h"
+#include "image/decoders.h"
 #include "image/sniff.h"
 
 namespace atrous {
@@ -79,43 +80,62 @@ void take_bytes(png_structp png, png_bytep data, std::size_t count) {
   reader->rest = reader->rest.subspan(count);
 }
 
-/// libpng reports errors by longjmp, so these two hold no objects with destructors across it.
-bool write_indexed(png_structp png, png_infop info, const LabelMap& labels, png_const_colorp palette,
-                   std::vector<std::byte>* out) {
+/// libpng reports errors by longjmp, so these two hold no objects with destructors across it. With a palette
+/// of 256 colours the image's bytes are indices of it, without one RGB.
+bool write(png_structp png, png_infop info, const ImageView& image, png_const_colorp palette,
+           std::vector<std::byte>* out) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_set_write_fn(png, out, append_bytes, nullptr);
-  png_set_IHDR(png, info, static_cast<png_uint_32>(labels.width), static_cast<png_uint_32>(labels.height), 8,
-               PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-               PNG_FILTER_TYPE_DEFAULT);
-  png_set_PLTE(png, info, palette, 256);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), 8,
+               palette != nullptr ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  if (palette != nullptr) png_set_PLTE(png, info, palette, 256);
   png_write_info(png, info);
-  for (int y = 0; y < labels.height; ++y)
-    png_write_row(png,
-                  labels.ids.data() + static_cast<std::size_t>(y) * static_cast<std::size_t>(labels.width));
+  for (int y = 0; y < image.height; ++y) png_write_row(png, image.row(y));
   png_write_end(png, info);
   return true;
 }
 
-/// 0: done; 1: broken; 2: of another kind.
-int read_indexed(png_structp png, png_infop info, Reader* reader, LabelMap* labels) {
-  if (setjmp(png_jmpbuf(png)) != 0) return 1;
+enum class Content { rgb, indices };
+enum class Outcome { done, broken, other_kind };
+
+/// Of `rgb` three bytes a pixel, of `indices` one.
+Outcome read(png_structp png, png_infop info, Reader* reader, Content content, int* width, int* height,
+             std::vector<std::uint8_t>* bytes) {
+  if (setjmp(png_jmpbuf(png)) != 0) return Outcome::broken;
   png_set_read_fn(png, reader, take_bytes);
   png_read_info(png, info);
-  const int type = png_get_color_type(png, info);
-  if ((type != PNG_COLOR_TYPE_PALETTE && type != PNG_COLOR_TYPE_GRAY) || png_get_bit_depth(png, info) > 8)
-    return 2;
-  png_set_packing(png);
+  if (content == Content::rgb) {
+    png_set_palette_to_rgb(png);
+    png_set_gray_to_rgb(png);
+    png_set_strip_16(png);
+    png_set_strip_alpha(png);
+  } else {
+    const int type = png_get_color_type(png, info);
+    if ((type != PNG_COLOR_TYPE_PALETTE && type != PNG_COLOR_TYPE_GRAY) || png_get_bit_depth(png, info) > 8)
+      return Outcome::other_kind;
+    png_set_packing(png);
+  }
   const int passes = png_set_interlace_handling(png);
   png_read_update_info(png, info);
-  labels->width = static_cast<int>(png_get_image_width(png, info));
-  labels->height = static_cast<int>(png_get_image_height(png, info));
-  labels->ids.resize(static_cast<std::size_t>(labels->width) * static_cast<std::size_t>(labels->height));
+  *width = static_cast<int>(png_get_image_width(png, info));
+  *height = static_cast<int>(png_get_image_height(png, info));
+  const std::size_t stride = static_cast<std::size_t>(*width) * (content == Content::rgb ? 3 : 1);
+  bytes->resize(stride * static_cast<std::size_t>(*height));
   for (int pass = 0; pass < passes; ++pass)
-    for (int y = 0; y < labels->height; ++y)
-      png_read_row(png,
-                   labels->ids.data() + static_cast<std::size_t>(y) * static_cast<std::size_t>(labels->width),
-                   nullptr);
-  return 0;
+    for (int y = 0; y < *height; ++y)
+      png_read_row(png, bytes->data() + static_cast<std::size_t>(y) * stride, nullptr);
+  return Outcome::done;
+}
+
+std::vector<std::byte> encode(const ImageView& image, png_const_colorp palette) {
+  std::vector<std::byte> out;
+  const Png png(Png::kWrite);
+  if (!write(png.png(), png.info(), image, palette, &out)) {
+    png.check_memory();
+    fail(ErrorCode::internal, "a PNG of {}x{} cannot be encoded", image.width, image.height);
+  }
+  return out;
 }
 
 }  // namespace
@@ -128,13 +148,20 @@ std::vector<std::byte> encode_mask(const LabelMap& labels, const LabelSet& set) 
                                              : voc_color(static_cast<int>(i));
     palette[i] = {color[0], color[1], color[2]};
   }
-  std::vector<std::byte> out;
-  const Png png(Png::kWrite);
-  if (!write_indexed(png.png(), png.info(), labels, palette.data(), &out)) {
-    png.check_memory();
-    fail(ErrorCode::internal, "a mask of {}x{} cannot be encoded", labels.width, labels.height);
-  }
-  return out;
+  return encode({labels.ids.data(), labels.width, labels.height, labels.width}, palette.data());
+}
+
+std::vector<std::byte> encode_png(const ImageView& image) { return encode(image, nullptr); }
+
+Image decode_png(std::span<const std::byte> file) {
+  Reader reader{file};
+  Image image;
+  const Png png(Png::kRead);
+  if (read(png.png(), png.info(), &reader, Content::rgb, &image.width, &image.height, &image.rgb) ==
+      Outcome::done)
+    return image;
+  png.check_memory();
+  return {};
 }
 
 LabelMap load_mask(const std::filesystem::path& file) {
@@ -147,10 +174,11 @@ LabelMap load_mask(const std::filesystem::path& file) {
   Reader reader{bytes};
   LabelMap labels;
   const Png png(Png::kRead);
-  const int status = read_indexed(png.png(), png.info(), &reader, &labels);
-  if (status == 1) png.check_memory();
-  if (status == 1) fail(ErrorCode::bad_file, "{}: is a broken PNG file", file.string());
-  if (status == 2)
+  const Outcome outcome =
+      read(png.png(), png.info(), &reader, Content::indices, &labels.width, &labels.height, &labels.ids);
+  if (outcome == Outcome::broken) png.check_memory();
+  if (outcome == Outcome::broken) fail(ErrorCode::bad_file, "{}: is a broken PNG file", file.string());
+  if (outcome == Outcome::other_kind)
     fail(ErrorCode::bad_file, "{}: a label map must be an indexed or grey PNG of at most 8 bits",
          file.string());
   return labels;
