@@ -4,7 +4,8 @@ set(ATROUS_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/atrous)
 
 install(TARGETS atrous EXPORT atrousTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(TARGETS atrous_image_codec atrous_people_detector atrous_video_codec EXPORT atrousTargets LIBRARY DESTINATION ${ATROUS_PLUGIN_DIR})
+install(TARGETS atrous_image_codec atrous_people_detector atrous_video_codec
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/${ATROUS_PLUGIN_DIR})
 install(TARGETS atrous_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES src/api/atrous.h src/api/atrous.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY configs models DESTINATION ${CMAKE_INSTALL_DATADIR}/atrous)

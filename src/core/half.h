@@ -8,13 +8,15 @@
 namespace atrous {
 
 /// IEEE binary16 and bfloat16, to and from f32, round to nearest even.
-/// Without branches, so that loops of it become vectors. 2^112 is what the exponents' biases differ by; the
-/// product is exact, and makes subnormal halves normal.
+/// Without branches, so that loops of it become vectors, and without subnormal floats, which are slow and
+/// which a thread may be told to take for zeros.
 inline float half_to_float(std::uint16_t h) {
   const std::uint32_t sign = (h & 0x8000U) << 16U, magnitude = (h & 0x7fffU) << 13U;
-  const float value = std::bit_cast<float>(magnitude) * 0x1p112F;
-  const std::uint32_t not_finite = magnitude >= 0x0f800000U ? 0x7f800000U : 0;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | not_finite | sign);
+  const float subnormal = std::bit_cast<float>(0x38800000U | magnitude) - 0x1p-14F;
+  const std::uint32_t not_finite = magnitude >= 0x0f800000U ? 0x7f800000U : 0,
+                      normal = magnitude + (112U << 23U),
+                      bits = magnitude < 0x00800000U ? std::bit_cast<std::uint32_t>(subnormal) : normal;
+  return std::bit_cast<float>(bits | not_finite | sign);
 }
 
 inline std::uint16_t float_to_half(float f) {

@@ -19,7 +19,8 @@
 namespace atrous {
 
 int available_cores();            ///< that this process may run on
-void set_team_size(int threads);  ///< of the calling thread's teams from now on
+int team_size();                  ///< of the calling thread's teams
+void set_team_size(int threads);  ///< from now on
 
 /// While it lives, the calling thread's teams are of one: for work so short that to wake others, which then
 /// spin for milliseconds, takes longer.

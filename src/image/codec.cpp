@@ -8,8 +8,8 @@
 #include "core/files.h"
 #include "image/decoders.h"
 #include "image/plugin.h"
+#include "image/plugins/image_codec.h"
 #include "image/sniff.h"
-#include "plugins/image_codec.h"
 
 namespace atrous {
 namespace {
@@ -21,8 +21,8 @@ const ImageCodec& image_codec() {
 
 /// As it is stored.
 Image decode(const ImageHeader& header, std::span<const std::byte> file) {
-  if (header.format == "JPEG") return decode_jpeg(file);
-  return header.format == "PNG" ? decode_png(file) : image_codec().decode(file);
+  if (header.format == "JPEG") return decode_jpeg(file, header);
+  return header.format == "PNG" ? decode_png(file, header) : image_codec().decode(file);
 }
 
 /// The image turned by one of EXIF's orientations.

@@ -15,7 +15,7 @@ namespace atrous {
 /// Pixels that an image may have: more than 23000x23000, and half of what OpenCV takes.
 inline constexpr std::int64_t kMostImagePixels = std::int64_t{1} << 29;
 
-/// Decodes JPEG, PNG, WebP, TIFF or BMP to 8-bit RGB: turned as EXIF says, 16 bits scaled to 8, grey
+/// Decodes JPEG, PNG, WebP, TIFF or BMP to 8-bit RGB: turned as EXIF says, of 16 bits the upper 8, grey
 /// repeated, alpha dropped. `name` stands for the image in messages. A file that is empty, cut short, of
 /// another kind or larger than kMostImagePixels is Error{bad_file} "NAME: reason"; one whose pixels find no
 /// memory is Error{out_of_memory} or std::bad_alloc.

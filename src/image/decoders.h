@@ -5,12 +5,14 @@
 #include <span>
 
 #include "core/image.h"
+#include "image/sniff.h"
 
 namespace atrous {
 
-/// The pixels of a whole file as they are stored, not turned; none where the file is broken. Grey is
-/// repeated, of 16 bits the upper 8 count, alpha is dropped, inks (CMYK) become light.
-Image decode_jpeg(std::span<const std::byte> file);
-Image decode_png(std::span<const std::byte> file);
+/// The pixels of a whole file as they are stored, not turned; none where the file is broken, or where the
+/// decoder finds another extent than the header, which has been checked. Grey is repeated, of 16 bits the
+/// upper 8 count, alpha is dropped, inks (CMYK) become light.
+Image decode_jpeg(std::span<const std::byte> file, const ImageHeader& header);
+Image decode_png(std::span<const std::byte> file, const ImageHeader& header);
 
 }  // namespace atrous

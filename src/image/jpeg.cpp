@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // JPEG through libjpeg, as OpenCV does it: OpenCV's image files bring a hundred libraries, which take ten
 // times as long to load as a photo to decode.
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <new>
 // after <cstdio>, which it needs
-#define JMAKE_ENUM_LIST
 #include <jerror.h>
 #include <jpeglib.h>
 
@@ -42,10 +40,42 @@ struct Jpeg : Struct {
   Jpeg(const Jpeg&) = delete;
   Jpeg& operator=(const Jpeg&) = delete;
   Errors errors;
+};
+struct Decompress : Jpeg<jpeg_decompress_struct> {
   jpeg_progress_mgr watch{};
 };
-using Decompress = Jpeg<jpeg_decompress_struct>;
-using Compress = Jpeg<jpeg_compress_struct>;
+
+/// libjpeg's output, into a vector. Nothing may be thrown where libjpeg calls back.
+struct Sink : jpeg_destination_mgr {
+  Sink() : jpeg_destination_mgr{} {
+    init_destination = [](j_compress_ptr jpeg) { static_cast<Sink*>(jpeg->dest)->start(); };
+    empty_output_buffer = [](j_compress_ptr jpeg) -> boolean {
+      static_cast<Sink*>(jpeg->dest)->take(jpeg, sizeof buffer);
+      return TRUE;
+    };
+    term_destination = [](j_compress_ptr jpeg) {
+      Sink* sink = static_cast<Sink*>(jpeg->dest);
+      sink->take(jpeg, sizeof buffer - sink->free_in_buffer);
+    };
+  }
+  void start() { next_output_byte = buffer, free_in_buffer = sizeof buffer; }
+  void take(j_compress_ptr jpeg, std::size_t count) {
+    bool taken = false;
+    try {
+      const auto* begin = reinterpret_cast<const std::byte*>(buffer);
+      file.insert(file.end(), begin, begin + count);
+      taken = true;
+    } catch (const std::bad_alloc&) {
+    }
+    start();
+    if (!taken) ERREXIT1(jpeg, JERR_OUT_OF_MEMORY, 0);
+  }
+  std::vector<std::byte> file;
+  JOCTET buffer[1 << 14];
+};
+struct Compress : Jpeg<jpeg_compress_struct> {
+  Sink sink;
+};
 
 /// The header, and how the pixels are to come: as inks or as RGB.
 bool begin(Decompress& jpeg, std::span<const std::byte> file) {
@@ -75,16 +105,17 @@ bool read_rows(Decompress& jpeg, std::uint8_t* row) {
 }
 
 /// Inks are stored as what they leave of the light, which is how Adobe's programs and all after them do it.
+/// OpenCV rounds other than to the nearest here.
 void mix_inks(std::span<const std::uint8_t> inks, std::vector<std::uint8_t>& rgb) {
   for (std::size_t i = 0; i < inks.size() / 4; ++i)
     for (std::size_t c = 0; c < 3; ++c)
       rgb[3 * i + c] = static_cast<std::uint8_t>((inks[4 * i + c] * inks[4 * i + 3] + 127) / 255);
 }
 
-bool write(Compress& jpeg, const ImageView& image, int quality, unsigned char** file, unsigned long* size) {
+bool write(Compress& jpeg, const ImageView& image, int quality) {
   if (setjmp(jpeg.errors.place) != 0) return false;
   jpeg_create_compress(&jpeg);
-  jpeg_mem_dest(&jpeg, file, size);
+  jpeg.dest = &jpeg.sink;
   jpeg.image_width = static_cast<JDIMENSION>(image.width);
   jpeg.image_height = static_cast<JDIMENSION>(image.height);
   jpeg.input_components = 3;
@@ -102,30 +133,33 @@ bool write(Compress& jpeg, const ImageView& image, int quality, unsigned char** 
 
 }  // namespace
 
-Image decode_jpeg(std::span<const std::byte> file) {
+Image decode_jpeg(std::span<const std::byte> file, const ImageHeader& header) {
   Decompress jpeg;
-  if (!begin(jpeg, file)) return jpeg.errors.check_memory(), Image{};
+  const bool begun = begin(jpeg, file);
+  if (!begun) jpeg.errors.check_memory();
+  if (!begun || jpeg.output_width != header.width || jpeg.output_height != header.height) return {};
   const std::size_t pixels = std::size_t{jpeg.output_width} * jpeg.output_height;
-  Image image{static_cast<int>(jpeg.output_width), static_cast<int>(jpeg.output_height),
+  Image image{static_cast<int>(header.width), static_cast<int>(header.height),
               std::vector<std::uint8_t>(pixels * 3)};
   std::vector<std::uint8_t> inks(jpeg.out_color_space == JCS_CMYK ? pixels * 4 : 0);
-  if (!read_rows(jpeg, inks.empty() ? image.rgb.data() : inks.data()))
-    return jpeg.errors.check_memory(), Image{};
+  if (!read_rows(jpeg, inks.empty() ? image.rgb.data() : inks.data())) {
+    jpeg.errors.check_memory();
+    return {};
+  }
   mix_inks(inks, image.rgb);
   return image;
 }
 
 std::vector<std::byte> encode_jpeg(const ImageView& image, int quality) {
-  unsigned char* bytes = nullptr;
-  unsigned long size = 0;
+  if (std::max(image.width, image.height) > JPEG_MAX_DIMENSION)
+    fail(ErrorCode::unsupported, "an image of {}x{} is no JPEG: {} pixels a side is the most", image.width,
+         image.height, JPEG_MAX_DIMENSION);
   Compress jpeg;
-  if (!write(jpeg, image, quality, &bytes, &size)) {  // where `bytes` may be freed already
+  if (!write(jpeg, image, quality)) {
     jpeg.errors.check_memory();
     fail(ErrorCode::internal, "a JPEG of {}x{} cannot be encoded", image.width, image.height);
   }
-  const std::unique_ptr<unsigned char, void (*)(void*)> owned(bytes, std::free);
-  const auto* begin = reinterpret_cast<const std::byte*>(bytes);
-  return {begin, begin + size};
+  return std::move(jpeg.sink.file);
 }
 
 }  // namespace atrous

@@ -7,7 +7,7 @@
 
 #include "image/mat.h"
 #include "image/plugin.h"
-#include "plugins/people_detector.h"
+#include "image/plugins/people_detector.h"
 
 namespace atrous {
 namespace {

@@ -13,7 +13,7 @@ namespace atrous {
 struct ImageHeader {
   std::string_view format;
   std::int64_t width = 0, height = 0;  ///< before EXIF turns it
-  int orientation = 1;                 ///< EXIF's, 1 to 8; of a TIFF 1, which OpenCV turns
+  int orientation = 1;  ///< EXIF's, 1 to 8, of the first that makes sense; of a TIFF 1: OpenCV turns it
 };
 
 /// Reads the header, and checks that a JPEG or PNG has its end: their decoders fill what is missing with grey

@@ -6,7 +6,7 @@
 
 #include "core/files.h"
 #include "core/image.h"
-#include "plugins/video_codec.h"
+#include "image/plugins/video_codec.h"
 
 namespace atrous {
 

@@ -3,10 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <vector>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 #include "core/convert.h"
 
@@ -44,6 +49,22 @@ TEST(Half, EveryOneIsReadAlsoFromOddAddresses) {
     }
   }
 }
+
+#if defined(__x86_64__)
+/// As threads are that load libraries which were compiled with -ffast-math.
+TEST(Half, SubnormalsSurviveWhereSubnormalFloatsCountAsZeros) {
+  constexpr unsigned kSubnormalsAreZeros = 0x8040;
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | kSubnormalsAreZeros);
+  std::vector<std::uint16_t> halves(1024);
+  std::iota(halves.begin(), halves.end(), std::uint16_t{0});
+  std::vector<float> values(halves.size());
+  to_f32(halves.data(), DType::f16, std::ssize(halves), values.data());
+  _mm_setcsr(before);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    EXPECT_EQ(values[i], std::ldexp(static_cast<float>(i), -24));
+}
+#endif
 
 }  // namespace
 }  // namespace atrous

@@ -164,6 +164,8 @@ TEST(Codec, WhatIsEncodedDecodesInOpenCV) {
     squares += std::pow(static_cast<double>(photo.rgb[i]) - again.rgb[i], 2);
   EXPECT_LT(std::sqrt(squares / static_cast<double>(photo.rgb.size())), 4);
   EXPECT_LT(encode_jpeg(photo.view(), 30).size(), jpeg.size() / 2);
+  const Image line{70'000, 1, std::vector<std::uint8_t>(210'000)};
+  EXPECT_THAT([&] { encode_jpeg(line.view()); }, testing::Throws<Error>()) << "longer than a JPEG may be";
   const Crop part{7, 5, 33, 21};  // with a stride
   EXPECT_EQ(decode_image(encode_png(cut(photo.view(), part)), "part").width, 33);
   EXPECT_EQ(pixel(decode_image(encode_png(cut(photo.view(), part)), "part"), 2, 20), pixel(photo, 9, 25));
@@ -274,6 +276,31 @@ TEST(Codec, ExifTurnsTheImage) {
   Bytes nonsense = webp_with_orientation(webp, 6);
   nonsense[nonsense.size() - 22] = std::byte{0xff};  // where the tags are
   EXPECT_EQ(decode_image(nonsense, "nonsense").width, 48);
+}
+
+TEST(Codec, OddExifIsReadAsFarAsItMakesSense) {
+  const Bytes jpeg = encode(".jpg", quadrants());
+  const auto is_turned = [](const Bytes& file) { return decode_image(file, "odd").width == 32; };
+  EXPECT_TRUE(is_turned(with_orientation(with_orientation(jpeg, 3), 6))) << "the first counts";
+  EXPECT_TRUE(is_turned(with_orientation(with_orientation(jpeg, 6), 9))) << "of those that make sense";
+  constexpr std::size_t kStart = 12, kCount = 21,
+                        kTag = 23;  // in the file, of the TIFF and of its one entry
+  Bytes broken = with_orientation(jpeg, 6);
+  broken[kCount] = std::byte{200};  // entries that the segment does not have, behind the one that matters
+  EXPECT_TRUE(is_turned(broken));
+  for (const std::size_t at : {kStart, kStart + 3, kTag}) {  // no "MM", no 42, another tag
+    broken = with_orientation(jpeg, 6);
+    broken[at] = std::byte{7};
+    EXPECT_FALSE(is_turned(broken)) << at;
+  }
+  Bytes late = with_orientation(jpeg, 6);  // behind the frame header
+  const Bytes segment(late.begin() + 2, late.begin() + 38);
+  late.erase(late.begin() + 2, late.begin() + 38);
+  std::size_t frame = 2;
+  while (late[frame] != std::byte{0xff} || late[frame + 1] != std::byte{0xc0}) ++frame;
+  const auto length = std::to_integer<std::ptrdiff_t>(late[frame + 3]);
+  late.insert(late.begin() + static_cast<std::ptrdiff_t>(frame) + 2 + length, segment.begin(), segment.end());
+  EXPECT_TRUE(is_turned(late));
 }
 
 TEST(Codec, HostileFilesFailInOneLine) {

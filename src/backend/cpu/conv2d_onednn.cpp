@@ -85,14 +85,17 @@ std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 constexpr std::size_t kShared = std::size_t{1} << 20U;  ///< bytes of weights that threads pack together
 
-/// The one that was asked for last is kept: of a node that it fits it is asked for twice.
+/// The one that was asked for last is kept: of a node that it fits it is asked for twice. How it shares work
+/// among threads is decided here.
 dnnl::convolution_forward::primitive_desc make_convolution(const OnednnConvolution& conv) {
   struct Made {
     OnednnConvolution conv;
+    int threads;
     dnnl::convolution_forward::primitive_desc desc;
   };
   thread_local std::optional<Made> last;
-  if (!last || !(last->conv == conv)) last.emplace(Made{conv, make_convolution(conv, engine())});
+  if (!last || last->threads != team_size() || !(last->conv == conv))
+    last.emplace(Made{conv, team_size(), make_convolution(conv, engine())});
   return last->desc;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plugins/video_codec.h"
+#include "image/plugins/video_codec.h"
 
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>

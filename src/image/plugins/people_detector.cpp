@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plugins/people_detector.h"
+#include "image/plugins/people_detector.h"
 
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
