@@ -136,7 +136,7 @@ class OnnxParity(unittest.TestCase):
         subprocess.run([os.environ["ATROUS_EXPORT_NETWORKS"], cases, out], check=True, timeout=120)
         for spec in json.loads(out.read_text()):
             with self.subTest(spec["name"]):
-                content = network_onnx.Writer(spec, 129).model().SerializeToString()
+                content = network_onnx.Writer(spec, (129, 129)).model().SerializeToString()
                 self.assertIn("like: true", self.check(content, 129, 129))
 
 

@@ -45,10 +45,10 @@ def window(params, extent, kernel, stride, dilation, fallback):
 class Writer:
     """`tensors` has every weight by atrous' name; a value's shape is [channels, height, width]."""
 
-    def __init__(self, spec, size, seed=1):
+    def __init__(self, spec, extent, seed=1):
         self.spec, self.random = spec, np.random.default_rng(seed)
         self.nodes, self.tensors, self.constants = [], {}, {}
-        self.shapes = {"input": [3, size, size]}
+        self.shapes = {"input": [3, *extent]}
         self.added = {i for n in spec["nodes"] if n["op"] == "add" for i in n["inputs"]}
         for node in spec["nodes"]:
             write = getattr(self, node["op"], None)
@@ -60,6 +60,13 @@ class Writer:
     def emit(self, op, shape, inputs=None, **attributes):
         self.nodes.append(helper.make_node(op, inputs or self.inputs, [self.node["name"]], self.node["name"], **attributes))
         self.shapes[self.node["name"]] = shape
+
+    def part(self, op, *inputs, **attributes):
+        """One of several ONNX operators of a node; returns its value's name. Inputs may be arrays."""
+        name = f"{self.node['name']}.{len(self.nodes)}"
+        names = [i if isinstance(i, str) else self.constant(f"{name}.{k}", i) for k, i in enumerate(inputs)]
+        self.nodes.append(helper.make_node(op, names, [name], name, **attributes))
+        return name
 
     def constant(self, name, array):
         self.constants[name] = np.asarray(array)
@@ -104,6 +111,50 @@ class Writer:
 
     def sigmoid(self, x):
         self.emit("Sigmoid", x)
+
+    def softmax(self, x):
+        self.emit("Softmax", x, axis=1)
+
+    def fully_connected(self, x):
+        out, size = int(self.params["out"]), int(np.prod(x))
+        weight = self.weight("weight", self.random.normal(0, (1 / size) ** 0.5, (out, size)))
+        bias = self.weight("bias", self.random.normal(0, 0.1, out))
+        flat = self.part("Gemm", self.part("Flatten", *self.inputs), weight, bias, transB=1)
+        self.emit("Reshape", [out, 1, 1], [flat, self.constant(flat + ".shape", np.array([1, out, 1, 1]))])
+
+    def template_morph(self, coefficients, boxes):
+        """The equations of src/ops/template_morph.cpp, all labels at once but for the products with their dictionaries."""
+        counts, (mh, mw), (height, width) = integers(self.params, "templates", "1"), pair(self.params, "mask"), pair(self.params, "size")
+        labels = len(counts)
+        dictionary = self.weight("weight", self.random.uniform(0, 2 / np.mean(counts), (sum(counts), mh, mw)))
+        dictionary = self.part("Reshape", dictionary, np.array([sum(counts), mh * mw]))
+        a = self.part("Flatten", self.inputs[0])
+        ends = np.cumsum(counts)
+        def labels_part(value, axis, k):
+            return self.part("Slice", value, ends[k:k + 1] - counts[k], ends[k:k + 1], np.array([axis]))
+        masks = [self.part("MatMul", labels_part(a, 1, k), labels_part(dictionary, 0, k)) for k in range(labels)]
+        masks = self.part("Reshape", self.part("Concat", *masks, axis=0), np.array([labels, 1, mh, mw]))
+        zero, one, two = (np.float32(v) for v in (0, 1, 2))
+        masks = self.part("Clip", masks, zero, one)
+        box = self.part("Reshape", self.inputs[1], np.array([labels, 5, 1]))
+        cx, cy, sx, sy, v = (self.part("Slice", box, np.array([i]), np.array([i + 1]), np.array([1])) for i in range(5))
+        def place(pixels, centre, side):
+            at = ((np.arange(pixels) + 0.5) / pixels).astype(np.float32)
+            u = self.part("Add", self.part("Div", self.part("Sub", at, centre), side), np.float32(0.5))  # [labels, 1, pixels]
+            inside = self.part("And", self.part("GreaterOrEqual", u, zero), self.part("Less", u, one))
+            return self.part("Sub", self.part("Mul", u, two), one), self.part("Cast", inside, to=TensorProto.FLOAT)
+        (u, in_x), (t, in_y) = place(width, cx, sx), place(height, cy, sy)
+        t, in_y = (self.part("Transpose", value, perm=[0, 2, 1]) for value in (t, in_y))
+        full = np.array([labels, height, width])
+        grid = [self.part("Unsqueeze", self.part("Expand", value, full), np.array([3])) for value in (u, t)]
+        pasted = self.part("GridSample", masks, self.part("Concat", *grid, axis=3), mode="bilinear", padding_mode="zeros",
+                           align_corners=0)
+        pasted = self.part("Reshape", pasted, full)
+        seen = self.part("Mul", in_y, self.part("Mul", in_x, self.part("Clip", v, zero, one)))
+        pasted = self.part("Reshape", self.part("Mul", pasted, seen), np.array([1, labels, height, width]))
+        background = self.part("ReduceProd", self.part("Sub", one, pasted), axes=[1], keepdims=1)
+        every = self.part("Concat", background, pasted, axis=1)
+        self.emit("Div", [labels + 1, height, width], [every, self.part("ReduceSum", every, np.array([1]), keepdims=1)])
 
     def dropout(self, x):
         self.emit("Identity", x)
