@@ -191,8 +191,7 @@ class Batch {
       guarded(job, [&] { job.crops = choose_crops(job.photo.view(), job.input.boxes, options_.crops); });
     job.result.times.detect = watch.lap();
     job.bytes = bytes_of(job.photo);
-    in_flight_.enter();
-    in_flight_.add(job.bytes);
+    in_flight_.enter(job.bytes);
     job.index = pushed_++;
     decoded_.push(std::move(job));
   }

@@ -15,18 +15,14 @@ class InFlight {
   InFlight(std::size_t needed, std::size_t most, std::size_t bytes)
       : needed_(needed), most_(most), most_bytes_(bytes) {}
 
-  /// Waits until there is room for an image.
-  void enter() {
+  /// Waits until there is room for an image, which then counts with its bytes.
+  void enter(std::size_t bytes) {
     std::unique_lock lock(mutex_);
     left_.wait(lock, [&] { return images_ < needed_ || (images_ < most_ && bytes_ < most_bytes_); });
     ++images_;
-  }
-  /// What an image that has entered turned out to hold.
-  void add(std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
     bytes_ += bytes;
   }
-  /// An image with all that was added for it.
+  /// As it entered.
   void leave(std::size_t bytes) {
     {
       const std::lock_guard lock(mutex_);

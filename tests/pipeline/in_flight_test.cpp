@@ -19,8 +19,7 @@ std::size_t most_at_once(std::size_t needed, std::size_t most, std::size_t bytes
   std::size_t found = 0;
   std::jthread decoder([&] {
     for (int i = 0; i < 50; ++i) {
-      in_flight.enter();
-      in_flight.add(kImage);
+      in_flight.enter(kImage);
       ++entered;
     }
   });
