@@ -6,7 +6,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "image/decoders.h"
+#include "image/coding.h"
 #include "image/plugin.h"
 #include "image/plugins/image_codec.h"
 #include "image/sniff.h"
@@ -25,9 +25,9 @@ Image decode(const ImageHeader& header, std::span<const std::byte> file) {
   return header.format == "PNG" ? decode_png(file, header) : image_codec().decode(file);
 }
 
-/// The image turned by one of EXIF's orientations.
+/// The image turned by one of EXIF's orientations, 1 to 8.
 Image turned(Image image, int orientation) {
-  if (orientation < 2 || orientation > 8) return image;
+  if (orientation == 1) return image;
   const cv::Mat stored(image.height, image.width, CV_8UC3, image.rgb.data());
   const bool sideways = orientation >= 5;
   Image shown{sideways ? image.height : image.width, sideways ? image.width : image.height,

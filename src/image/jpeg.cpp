@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 #include "image/codec.h"
-#include "image/decoders.h"
+#include "image/coding.h"
 
 namespace atrous {
 namespace {
@@ -60,13 +60,7 @@ struct Sink : jpeg_destination_mgr {
   }
   void start() { next_output_byte = buffer, free_in_buffer = sizeof buffer; }
   void take(j_compress_ptr jpeg, std::size_t count) {
-    bool taken = false;
-    try {
-      const auto* begin = reinterpret_cast<const std::byte*>(buffer);
-      file.insert(file.end(), begin, begin + count);
-      taken = true;
-    } catch (const std::bad_alloc&) {
-    }
+    const bool taken = append(file, buffer, count);
     start();
     if (!taken) ERREXIT1(jpeg, JERR_OUT_OF_MEMORY, 0);
   }

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "image/codec.h"
-#include "image/decoders.h"
+#include "image/coding.h"
 #include "image/sniff.h"
 
 namespace atrous {
@@ -56,18 +56,9 @@ class Png {
   bool lacks_memory_ = false;
 };
 
-bool append(std::vector<std::byte>& out, const std::byte* begin, std::size_t count) {
-  try {
-    out.insert(out.end(), begin, begin + count);
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-}
-
 void append_bytes(png_structp png, png_bytep data, std::size_t count) {
   auto* out = static_cast<std::vector<std::byte>*>(png_get_io_ptr(png));
-  if (!append(*out, reinterpret_cast<const std::byte*>(data), count)) png_error(png, "no memory");
+  if (!append(*out, data, count)) png_error(png, "no memory");
 }
 
 struct Reader {

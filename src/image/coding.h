@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 #include <span>
+#include <vector>
 
 #include "core/image.h"
 #include "image/sniff.h"
@@ -14,5 +16,16 @@ namespace atrous {
 /// upper 8 count, alpha is dropped, inks (CMYK) become light.
 Image decode_jpeg(std::span<const std::byte> file, const ImageHeader& header);
 Image decode_png(std::span<const std::byte> file, const ImageHeader& header);
+
+/// Adds bytes where C calls back, into which nothing may be thrown: false where there is no memory for them.
+inline bool append(std::vector<std::byte>& file, const void* bytes, std::size_t count) {
+  try {
+    const auto* begin = static_cast<const std::byte*>(bytes);
+    file.insert(file.end(), begin, begin + count);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
 
 }  // namespace atrous
