@@ -106,17 +106,23 @@ std::unique_ptr<Kernel> prepare_direct(const NodeDesc& node, PrepareContext& con
                        });
 }
 
-template <int outputs>
+template <Winograd form>
 std::string refuse_winograd(const NodeDesc& node) {
-  return refuse_winograd(Winograd{outputs}, node);
+  return refuse_winograd(form, node);
 }
-template <int outputs>
+template <Winograd form>
 std::unique_ptr<Kernel> prepare_winograd(const NodeDesc& node, PrepareContext& context) {
-  return prepare_winograd(Winograd{outputs}, node, context);
+  return prepare_winograd(form, node, context);
+}
+template <Winograd form>
+constexpr Implementation winograd(std::string_view name) {
+  return {name, refuse_winograd<form>, prepare_winograd<form>};
 }
 
-constexpr Implementation kConv[] = {{"winograd_f4x3", refuse_winograd<4>, prepare_winograd<4>},
-                                    {"winograd_f3x3", refuse_winograd<3>, prepare_winograd<3>},
+constexpr Implementation kConv[] = {winograd<Winograd{4}>("winograd_f4x3"),
+                                    winograd<Winograd{3}>("winograd_f3x3"),
+                                    winograd<Winograd{3, true}>("winograd_whole3"),
+                                    winograd<Winograd{2, true}>("winograd_whole2"),
                                     {"implicit_gemm", refuse_implicit_gemm, prepare_implicit_gemm},
                                     {"onednn", refuse_conv2d_onednn, prepare_conv2d_onednn},
                                     {"depthwise_direct", refuse_depthwise, prepare_depthwise},

@@ -20,6 +20,8 @@ namespace {
 constexpr std::int64_t kStepChannels = 256;
 /// Bytes of workspace, of all workers, unless a worker's strip of tiles takes more.
 constexpr std::int64_t kMostWorkspace = 128 << 20;
+/// Strips of tiles a chunk.
+constexpr std::int64_t kMostStrips = 128;
 /// Floats of a cache line, added to pitches so that rows and planes do not all fall into the same sets.
 constexpr std::int64_t kLine = 16;
 
@@ -33,6 +35,11 @@ std::vector<std::int64_t> tile_starts(std::int64_t extent, std::int64_t rate, Wi
   return starts;
 }
 
+/// Of those, the ones with more than one output; they come first.
+std::int64_t count_pairs(std::int64_t extent, std::int64_t rate) {
+  return std::clamp<std::int64_t>(extent - rate, 0, rate);
+}
+
 class WinogradKernel : public Kernel {
  public:
   WinogradKernel(Winograd winograd, const NodeDesc& node, PrepareContext& context)
@@ -44,6 +51,9 @@ class WinogradKernel : public Kernel {
         workers_(context.threads),
         rows_(tile_starts(out_.shape.h, p_.dh, winograd)),
         columns_(tile_starts(out_.shape.w, p_.dw, winograd)),
+        row_pairs_(count_pairs(out_.shape.h, p_.dh)),
+        column_pairs_(winograd.spares_singles() ? count_pairs(out_.shape.w, p_.dw)
+                                                : static_cast<std::int64_t>(columns_.size())),
         panels_(size_.panels(p_.oc)),
         weights_(pack(node, context)),
         zeros_(static_cast<std::size_t>(std::max(in_.shape.c, size_.columns)), 0.0F),
@@ -58,7 +68,8 @@ class WinogradKernel : public Kernel {
                                      static_cast<std::int64_t>(sizeof(float)),
                        best = std::max<std::int64_t>(ic * p_.oc / (ic + p_.oc) / size_.rows, 2),
                        most = std::max<std::int64_t>(kMostWorkspace / workers_ / strip_bytes, 1),
-                       chunks = ceil_div(ceil_div(strips, std::min(best, most)), workers_) * workers_;
+                       chunks = ceil_div(ceil_div(strips, std::min({best, most, kMostStrips})), workers_) *
+                                workers_;
     chunk_ = ceil_div(strips, chunks) * size_.rows;
   }
 
@@ -80,7 +91,7 @@ class WinogradKernel : public Kernel {
   /// Transformed weights as [product][panel][channel][column].
   std::shared_ptr<DeviceMemory> pack(const NodeDesc& node, PrepareContext& context) const {
     return context.weights.get_or_make(
-        std::string(node.name) + "|winograd" + std::to_string(winograd_.outputs), [&] {
+        std::string(node.name) + "|winograd" + std::to_string(winograd_.products()), [&] {
           const std::vector<float> plain = node.constant("weight")->read_f32();  // [oc][ic][3][3]
           const std::int64_t oc = p_.oc, ic = in_.shape.c, columns = size_.columns;
           const std::int64_t plane = panels_ * ic * columns;
@@ -112,31 +123,63 @@ class WinogradKernel : public Kernel {
     const std::int64_t rows = ceil_div(count, size_.rows) * size_.rows;
     for (std::int64_t i = 0; i < count; ++i) transform_in(input_of(args), first + i, memory + i * in_pitch_);
     for (std::int64_t product = 0; product < winograd_.products(); ++product) {
-      const float* a = memory + product * in_plane();
-      for (std::int64_t i = count; i < rows; ++i)
-        std::fill_n(memory + product * in_plane() + i * in_pitch_, in_.shape.c, 0.0F);
-      multiply(product, rows, a, products + product * out_plane());
+      float *a = memory + product * in_plane(), *c = products + product * out_plane();
+      for (std::int64_t i = count; i < rows; ++i) std::fill_n(a + i * in_pitch_, in_.shape.c, 0.0F);
+      Strips strips;
+      for (std::int64_t row = 0; row < rows; row += size_.rows)
+        if (needs(product, first + row, first + std::min(row + size_.rows, count)))
+          strips.rows[strips.count++] = row;
+        else
+          std::fill_n(c + row * out_pitch_, size_.rows * out_pitch_, 0.0F);
+      multiply(product, strips, a, c);
     }
     for (std::int64_t i = 0; i < count; ++i) transform_out(args, products + i * out_pitch_, first + i);
   }
 
-  /// The first output of a tile.
+  /// A tile by its place in rows_ and columns_. Those of an image with a single column come last.
+  struct Tile {
+    std::int64_t n, row, column;
+  };
+  Tile tile_at(std::int64_t tile) const {
+    const auto rows = static_cast<std::int64_t>(rows_.size()),
+               columns = static_cast<std::int64_t>(columns_.size()), singles = columns - column_pairs_,
+               n = tile / (rows * columns), i = tile % (rows * columns), single = i - rows * column_pairs_;
+    return single < 0 ? Tile{n, i / column_pairs_, i % column_pairs_}
+                      : Tile{n, single / singles, column_pairs_ + single % singles};
+  }
   struct Start {
     std::int64_t n, y, x;
   };
-  Start start_of(std::int64_t tile) const {
-    const auto columns = static_cast<std::int64_t>(columns_.size()),
-               rows = static_cast<std::int64_t>(rows_.size());
-    return {tile / columns / rows, rows_[static_cast<std::size_t>(tile / columns % rows)],
-            columns_[static_cast<std::size_t>(tile % columns)]};
+  /// The first output of a tile.
+  Start start_of(std::int64_t index) const {
+    const Tile tile = tile_at(index);
+    return {tile.n, rows_[static_cast<std::size_t>(tile.row)],
+            columns_[static_cast<std::size_t>(tile.column)]};
   }
+
+  /// Whether any of the tiles [first, last) takes this product.
+  bool needs(std::int64_t product, std::int64_t first, std::int64_t last) const {
+    if (!winograd_.spares_singles()) return true;
+    const std::int64_t row = product / (winograd_.outputs + 1), column = product % (winograd_.outputs + 1);
+    for (std::int64_t i = first; i < last; ++i) {
+      const Tile tile = tile_at(i);
+      if ((row == 0 || tile.row < row_pairs_) && (column == 0 || tile.column < column_pairs_)) return true;
+    }
+    return false;
+  }
+
+  /// First rows of the strips of tiles that a product is taken for.
+  struct Strips {
+    std::int64_t count = 0, rows[kMostStrips];
+  };
 
   void transform_in(const float* image, std::int64_t tile, float* to) const {
     const Start start = start_of(tile);
     const float* pixels[Winograd::kMostProducts];
-    for (int i = 0; i < winograd_.products(); ++i) {
-      const std::int64_t y = start.y - p_.padding.top + i / winograd_.inputs() * p_.dh,
-                         x = start.x - p_.padding.left + i % winograd_.inputs() * p_.dw;
+    const int size = winograd_.inputs(), first = winograd_.whole ? 1 : 0;  // leaves out the padding
+    for (int i = 0; i < size * size; ++i) {
+      const std::int64_t y = start.y - p_.padding.top + (i / size + first) * p_.dh,
+                         x = start.x - p_.padding.left + (i % size + first) * p_.dw;
       const bool inside = y >= 0 && y < in_.shape.h && x >= 0 && x < in_.shape.w;
       pixels[i] =
           inside ? image + ((start.n * in_.shape.h + y) * in_.shape.w + x) * in_.pitch : zeros_.data();
@@ -144,8 +187,8 @@ class WinogradKernel : public Kernel {
     winograd_input(winograd_, pixels, in_.shape.c, to, in_plane());
   }
 
-  /// One of the matrix products, for `rows` tiles.
-  void multiply(std::int64_t product, std::int64_t rows, const float* a, float* c) const {
+  /// One of the matrix products.
+  void multiply(std::int64_t product, const Strips& strips, const float* a, float* c) const {
     const std::int64_t ic = in_.shape.c;
     const float* weights =
         reinterpret_cast<const float*>(weights_->data()) + product * panels_ * ic * size_.columns;
@@ -158,12 +201,11 @@ class WinogradKernel : public Kernel {
       tile.bias = channel == 0 ? zeros_.data() : nullptr;
       for (std::int64_t panel = 0; panel < panels_; ++panel) {
         tile.b = weights + (panel * ic + channel) * size_.columns;
-        for (std::int64_t row = 0; row < rows; row += size_.rows) {
+        for (std::int64_t i = 0; i < strips.count; ++i) {
           if (apart && panel + 1 < panels_)
-            prefetch_share(tile.b + ic * size_.columns, tile.k * size_.columns, row / size_.rows,
-                           rows / size_.rows);
-          tile.a = a + row * in_pitch_ + channel;
-          tile.c = c + row * out_pitch_ + panel * size_.columns;
+            prefetch_share(tile.b + ic * size_.columns, tile.k * size_.columns, i, strips.count);
+          tile.a = a + strips.rows[i] * in_pitch_ + channel;
+          tile.c = c + strips.rows[i] * out_pitch_ + panel * size_.columns;
           multiply_tile(tile);
         }
       }
@@ -196,6 +238,7 @@ class WinogradKernel : public Kernel {
   std::int64_t workers_;
   GemmTileSize size_ = gemm_tile_size();
   std::vector<std::int64_t> rows_, columns_;  ///< where tiles begin
+  std::int64_t row_pairs_, column_pairs_;     ///< of those, the first with more than one output
   std::int64_t panels_;
   std::shared_ptr<DeviceMemory> weights_;
   std::vector<float> zeros_, bias_;
@@ -203,7 +246,7 @@ class WinogradKernel : public Kernel {
   std::int64_t in_pitch_, out_pitch_, chunk_;  ///< floats of a tile in one product; tiles of a chunk
 };
 
-Winograd other_form(Winograd winograd) { return {winograd.outputs == 3 ? 4 : 3}; }
+constexpr Winograd kForms[] = {{4}, {3}, {3, true}, {2, true}};
 
 /// Products that the direct form takes, those with padding left out.
 double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out) {
@@ -212,15 +255,28 @@ double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out)
          static_cast<double>(count_taps_inside(out.w, in.w, p.kw, p.sw, p.dw, p.padding.left));
 }
 
+/// Products of one axis of all its tiles.
+std::int64_t axis_products(Winograd winograd, std::int64_t extent, std::int64_t rate) {
+  const auto tiles = static_cast<std::int64_t>(tile_starts(extent, rate, winograd).size());
+  if (winograd.spares_singles()) return tiles + 2 * count_pairs(extent, rate);
+  return tiles * (winograd.whole ? winograd.outputs + 1 : winograd.inputs());
+}
+
 /// As many of those as take the time of this form. The factors were measured beside oneDNN's direct form with
 /// AVX-512: products are a fifth slower here, transforms take as long as 15 products a channel, and finding
 /// a tile's pixels as long as 900.
 double winograd_products(Winograd winograd, const Conv2dParams& p, std::int64_t ic, const Shape& out) {
-  const auto tiles = static_cast<double>(tile_starts(out.h, p.dh, winograd).size() *
-                                         tile_starts(out.w, p.dw, winograd).size()) *
-                     static_cast<double>(out.n);
+  const auto products = static_cast<double>(out.n * axis_products(winograd, out.h, p.dh) *
+                                            axis_products(winograd, out.w, p.dw));
   const auto from = static_cast<double>(ic), to = static_cast<double>(p.oc);
-  return winograd.products() * tiles * (1.2 * from * to + 15 * (from + to) + 900);
+  return products * (1.2 * from * to + 15 * (from + to) + 900);
+}
+
+/// Whether all phases of the map are maps of their own: the padding around each is its own, too, and a tile
+/// covers it.
+bool whole_phases(Winograd winograd, const Conv2dParams& p, const Shape& in, const Shape& out) {
+  return p.padding.top == p.dh && p.padding.left == p.dw && out.h == in.h && out.w == in.w &&
+         in.h <= winograd.outputs * p.dh && in.w <= winograd.outputs * p.dw;
 }
 
 }  // namespace
@@ -231,14 +287,18 @@ std::string refuse_winograd(Winograd winograd, const NodeDesc& node) {
   if (gemm_tile_size().columns == 0) return "for processors with AVX2";
   if (p.kh != 3 || p.kw != 3 || p.sh != 1 || p.sw != 1) return "for 3x3 kernels at stride 1";
   if (p.groups > 1) return "for one group only";
-  const std::int64_t ic = node.inputs[0].shape.c;
-  if (ic % 16 != 0 || p.oc % 16 != 0) return "for multiples of 16 channels";
-  const double direct = direct_products(p, node.inputs[0].shape, node.output.shape),
-               here = winograd_products(winograd, p, ic, node.output.shape),
-               other = winograd_products(other_form(winograd), p, ic, node.output.shape);
-  if (other < std::min(here, direct))
-    return fmt::format("would take {:.2f} of the other form's time", here / other);
-  return here < direct ? "" : fmt::format("would take {:.2f} of the direct form's time", here / direct);
+  if (node.inputs[0].shape.c % 16 != 0 || p.oc % 16 != 0) return "for multiples of 16 channels";
+  const Shape &in = node.inputs[0].shape, &out = node.output.shape;
+  if (winograd.whole && !whole_phases(winograd, p, in, out)) return "for phases of a few pixels only";
+  const double here = winograd_products(winograd, p, in.c, out);
+  if (const double direct = direct_products(p, in, out); direct <= here)
+    return fmt::format("would take {:.2f} of the direct form's time", here / direct);
+  for (Winograd other : kForms) {
+    if (other.whole && !whole_phases(other, p, in, out)) continue;
+    if (const double there = winograd_products(other, p, in.c, out); there < here)
+      return fmt::format("would take {:.2f} of another form's time", here / there);
+  }
+  return "";
 }
 
 std::unique_ptr<Kernel> prepare_winograd(Winograd winograd, const NodeDesc& node, PrepareContext& context) {

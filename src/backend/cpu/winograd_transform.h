@@ -7,20 +7,31 @@
 
 namespace atrous {
 
-/// Winograd's minimal filtering F(m x m, 3x3), m 3 or 4: a tile of m x m outputs y of a 3x3 convolution g of
-/// inputs d takes (m+2)^2 products instead of 9 m^2 (Lavin and Gray, "Fast Algorithms for Convolutional
-/// Neural Networks", eq. 8):
+/// A 3x3 convolution g of a tile d of inputs, with fewer products than 9 for each of its m x m outputs y
+/// (Winograd's minimal filtering; Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", eq.
+/// 8):
 ///   y = A^T [ (G g G^T) . (B^T d B) ] A
-/// The interpolation points are +-p, +-q, infinity and, for m = 4, 0; p and q are of like size (5/8 and 3/2,
-/// or 1/2 and 5/4) and exact in binary: in single precision the error is about that of summing the products
-/// directly, a fifth of that with the usual points 0, +-1, +-2.
+/// F(m x m, 3x3), m 3 or 4, takes m + 2 products along each axis. The points of interpolation are +-p, +-q,
+/// infinity and, for m = 4, 0; p and q are of like size (5/8 and 3/2, or 1/2 and 5/4) and exact in binary: in
+/// single precision the error is about that of summing the products directly, a fifth of that with the usual
+/// points 0, +-1, +-2.
+/// Where a whole map of m = 2 or 3 pixels is one tile, so that padding surrounds it, m + 1 products do. For
+/// m = 2, y0 = g1 (d0 + d1) + (g2 - g1) d1 and y1 = g1 (d0 + d1) + (g0 - g1) d0; for m = 3, the sum of
+/// g_i d_j y_k over 2 - i + j + 2 - k = 3, which y stands for, is the polarisation of the cubic form
+///   v1^3 + 6 v0 v1 v2 = 1/6 [(v0 + 3/2 v1 + v2)^3 + (-v0 + 3/2 v1 - v2)^3]
+///                     - 1/2 [(v0 + 1/2 v1 - v2)^3 + (-v0 + 1/2 v1 + v2)^3].
+/// From m = 4 on there is no such form in real numbers.
 struct Winograd {
-  int outputs;  ///< m
+  int outputs;         ///< m
+  bool whole = false;  ///< one tile is a whole map of up to m by m pixels
 
   static constexpr int kKernel = 3, kMostProducts = 36, kMostPixels = 16;
-  int inputs() const { return outputs + kKernel - 1; }
-  int products() const { return inputs() * inputs(); }
+  int inputs() const { return whole ? outputs : outputs + kKernel - 1; }
+  int products() const { return whole ? (outputs + 1) * (outputs + 1) : inputs() * inputs(); }
   int pixels() const { return outputs * outputs; }
+  /// Whether a tile of which only the first row, or the first column, is there needs only the products of one
+  /// row, or column: the others are 0 or go to pixels that are not there.
+  bool spares_singles() const { return whole && outputs == 2; }
 };
 
 /// G g G^T of the 3x3 weights of `channels` (a multiple of 8) outputs, weight i of each at weights + i *
