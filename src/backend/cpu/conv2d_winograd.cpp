@@ -9,36 +9,23 @@
 #include "backend/cpu/gemm_tile.h"
 #include "backend/cpu/kernel_of.h"
 #include "backend/cpu/taps.h"
-#include "backend/cpu/winograd_transform.h"
+#include "backend/cpu/winograd_tiles.h"
 #include "ops/conv2d.h"
 
 namespace atrous {
 namespace {
 
 /// Input channels a step of a product: the weights of a step for one column of tiles (16 to 32 KB) stay in a
-/// core's first-level cache, what the step reads of a chunk of tiles in the second.
-constexpr std::int64_t kStepChannels = 256;
-/// Bytes of workspace, of all workers, unless a worker's strip of tiles takes more.
-constexpr std::int64_t kMostWorkspace = 128 << 20;
-/// Strips of tiles a chunk.
-constexpr std::int64_t kMostStrips = 128;
+/// core's first-level cache, what the step reads of a chunk of tiles (at most 900 KB) in the second.
+constexpr std::int64_t kStepChannels = 256, kMostStrips = 64;
+/// Bytes of workspace, of all workers, unless a strip of tiles takes more.
+constexpr std::int64_t kMostWorkspace = 64 << 20;
+/// Bytes of weights that stay in a core's second-level cache beside some tiles: the workers then take chunks
+/// of their own, and else each its share of the products of one.
+constexpr std::int64_t kLightWeights = 1 << 20;
+constexpr std::int64_t kFloat = sizeof(float);
 /// Floats of a cache line, added to pitches so that rows and planes do not all fall into the same sets.
 constexpr std::int64_t kLine = 16;
-
-/// Where the tiles along one axis begin: outputs first, first + rate, ... of which as many as are below
-/// `extent` are wanted.
-std::vector<std::int64_t> tile_starts(std::int64_t extent, std::int64_t rate, Winograd winograd) {
-  std::vector<std::int64_t> starts;
-  for (std::int64_t phase = 0; phase < std::min(rate, extent); ++phase)
-    for (std::int64_t first = phase; first < extent; first += winograd.outputs * rate)
-      starts.push_back(first);
-  return starts;
-}
-
-/// Of those, the ones with more than one output; they come first.
-std::int64_t count_pairs(std::int64_t extent, std::int64_t rate) {
-  return std::clamp<std::int64_t>(extent - rate, 0, rate);
-}
 
 class WinogradKernel : public Kernel {
  public:
@@ -49,11 +36,7 @@ class WinogradKernel : public Kernel {
         residual_(node.inputs.back()),
         out_(node.output),
         workers_(context.threads),
-        rows_(tile_starts(out_.shape.h, p_.dh, winograd)),
-        columns_(tile_starts(out_.shape.w, p_.dw, winograd)),
-        row_pairs_(count_pairs(out_.shape.h, p_.dh)),
-        column_pairs_(winograd.spares_singles() ? count_pairs(out_.shape.w, p_.dw)
-                                                : static_cast<std::int64_t>(columns_.size())),
+        tiles_(winograd, out_.shape, p_.dh, p_.dw),
         panels_(size_.panels(p_.oc)),
         weights_(pack(node, context)),
         zeros_(static_cast<std::size_t>(std::max(in_.shape.c, size_.columns)), 0.0F),
@@ -61,30 +44,40 @@ class WinogradKernel : public Kernel {
     if (const Constant* bias = node.constant("bias")) bias->read_f32(bias_.data());
     in_pitch_ = in_.shape.c + kLine;
     out_pitch_ = panels_ * size_.columns + kLine;
-    // Chunks of about one size, as many for each worker. Tiles of a chunk that take as much memory as the
-    // weights pass the least through memory, in all; but all workers' together have a limit.
-    const std::int64_t strips = ceil_div(tiles(), size_.rows), ic = in_.shape.c,
-                       strip_bytes = winograd.products() * (in_pitch_ + out_pitch_) * size_.rows *
-                                     static_cast<std::int64_t>(sizeof(float)),
-                       best = std::max<std::int64_t>(ic * p_.oc / (ic + p_.oc) / size_.rows, 2),
-                       most = std::max<std::int64_t>(kMostWorkspace / workers_ / strip_bytes, 1),
-                       chunks = ceil_div(ceil_div(strips, std::min({best, most, kMostStrips})), workers_) *
-                                workers_;
-    chunk_ = ceil_div(strips, chunks) * size_.rows;
+    const std::int64_t ic = in_.shape.c,
+                       weight_bytes = winograd.products() * ic * panels_ * size_.columns * kFloat,
+                       strip_bytes = winograd.products() * (in_pitch_ + out_pitch_) * size_.rows * kFloat;
+    teams_ = weight_bytes <= kLightWeights ? workers_ : 1;
+    // tiles that take as much memory as the weights: the least passes through memory then, in all
+    const std::int64_t best = std::clamp<std::int64_t>(weight_bytes / strip_bytes, 2, kMostStrips),
+                       most = std::max<std::int64_t>(kMostWorkspace / teams_ / strip_bytes, 1);
+    chunks_ = ceil_div(ceil_div(strips(), std::min(best, most)), teams_) * teams_;
+    chunk_ = ceil_div(strips(), chunks_) * size_.rows;
   }
 
   std::size_t workspace_bytes() const override {
-    return static_cast<std::size_t>(workers_ * worker_floats()) * sizeof(float);
+    return static_cast<std::size_t>(teams_ * team_floats()) * sizeof(float);
   }
 
   int overwrites() const override { return p_.has_residual ? 1 : -1; }
 
   void run(const KernelArgs& args) const override {
-    parallel_for(workers_, [&](std::int64_t worker) {
-      float* memory = static_cast<float*>(args.workspace) + worker * worker_floats();
-      for (std::int64_t first = worker * chunk_; first < tiles(); first += workers_ * chunk_)
-        run_chunk(args, first, std::min(chunk_, tiles() - first), memory);
-    });
+    auto* memory = static_cast<float*>(args.workspace);
+    if (teams_ > 1)
+      return parallel_for(teams_, [&](std::int64_t team) {
+        for (std::int64_t c = team; c < chunks_; c += teams_) {
+          const Chunk chunk = chunk_at(c, memory + team * team_floats());
+          transform_in(args, chunk, {});
+          multiply(chunk, {});
+          transform_out(args, chunk, {});
+        }
+      });
+    for (std::int64_t c = 0; c < chunks_; ++c) {
+      const Chunk chunk = chunk_at(c, memory);
+      parallel_for(workers_, [&](std::int64_t worker) { transform_in(args, chunk, {worker, workers_}); });
+      parallel_for(workers_, [&](std::int64_t worker) { multiply(chunk, {worker, workers_}); });
+      parallel_for(workers_, [&](std::int64_t worker) { transform_out(args, chunk, {worker, workers_}); });
+    }
   }
 
  private:
@@ -110,71 +103,93 @@ class WinogradKernel : public Kernel {
         });
   }
 
-  std::int64_t tiles() const {
-    return out_.shape.n * static_cast<std::int64_t>(rows_.size() * columns_.size());
-  }
+  std::int64_t strips() const { return ceil_div(tiles_.count(), size_.rows); }
   std::int64_t in_plane() const { return chunk_ * in_pitch_ + kLine; }
   std::int64_t out_plane() const { return chunk_ * out_pitch_ + kLine; }
-  std::int64_t worker_floats() const { return winograd_.products() * (in_plane() + out_plane()); }
+  std::int64_t team_floats() const { return winograd_.products() * (in_plane() + out_plane()); }
 
-  /// Tiles [first, first + count); `memory` is worker_floats() long.
-  void run_chunk(const KernelArgs& args, std::int64_t first, std::int64_t count, float* memory) const {
-    float* products = memory + winograd_.products() * in_plane();
-    const std::int64_t rows = ceil_div(count, size_.rows) * size_.rows;
-    for (std::int64_t i = 0; i < count; ++i) transform_in(input_of(args), first + i, memory + i * in_pitch_);
+  /// Consecutive tiles whose products are taken together.
+  struct Chunk {
+    std::int64_t first, count;
+    float *in, *out;  ///< products of transformed tiles, and with the weights
+  };
+  /// In `memory` of team_floats().
+  Chunk chunk_at(std::int64_t chunk, float* memory) const {
+    const std::int64_t first = strips() * chunk / chunks_ * size_.rows,
+                       last = std::min(strips() * (chunk + 1) / chunks_ * size_.rows, tiles_.count());
+    return {first, last - first, memory, memory + winograd_.products() * in_plane()};
+  }
+
+  /// One of several equal parts of the work on a chunk.
+  struct Part {
+    std::int64_t index = 0, of = 1;
+
+    std::int64_t begin(std::int64_t count) const { return count * index / of; }
+    std::int64_t end(std::int64_t count) const { return count * (index + 1) / of; }
+  };
+
+  void transform_in(const KernelArgs& args, const Chunk& chunk, Part part) const {
+    const std::int64_t rows = ceil_div(chunk.count, size_.rows) * size_.rows;
+    for (std::int64_t i = part.begin(rows); i < part.end(rows); ++i) {
+      transform_in(input_of(args), chunk.first + i, chunk.in + i * in_pitch_);
+      const std::uint64_t taken = taken_[static_cast<std::size_t>((chunk.first + i) / size_.rows)];
+      for (std::int64_t product = 0; product < winograd_.products(); ++product)
+        if ((taken >> product & 1) == 0)
+          std::fill_n(chunk.out + product * out_plane() + i * out_pitch_, out_pitch_, 0.0F);
+    }
+  }
+
+  void transform_out(const KernelArgs& args, const Chunk& chunk, Part part) const {
+    for (std::int64_t i = part.begin(chunk.count); i < part.end(chunk.count); ++i)
+      transform_out(args, chunk.out + i * out_pitch_, chunk.first + i);
+  }
+
+  /// Products of all strips with all panels of weights; a part's are consecutive.
+  void multiply(const Chunk& chunk, Part part) const {
+    std::int64_t all = 0;
+    for (std::int64_t product = 0; product < winograd_.products(); ++product)
+      all += strips_of(product, chunk).count * panels_;
+    std::int64_t before = 0;
     for (std::int64_t product = 0; product < winograd_.products(); ++product) {
-      float *a = memory + product * in_plane(), *c = products + product * out_plane();
-      for (std::int64_t i = count; i < rows; ++i) std::fill_n(a + i * in_pitch_, in_.shape.c, 0.0F);
-      Strips strips;
-      for (std::int64_t row = 0; row < rows; row += size_.rows)
-        if (needs(product, first + row, first + std::min(row + size_.rows, count)))
-          strips.rows[strips.count++] = row;
-        else
-          std::fill_n(c + row * out_pitch_, size_.rows * out_pitch_, 0.0F);
-      multiply(product, strips, a, c);
+      const Strips strips = strips_of(product, chunk);
+      const auto panel_at = [&](std::int64_t multiplied) {
+        return strips.count == 0
+                   ? 0
+                   : std::clamp<std::int64_t>(ceil_div(multiplied - before, strips.count), 0, panels_);
+      };
+      multiply(product, strips, chunk, panel_at(part.begin(all)), panel_at(part.end(all)));
+      before += strips.count * panels_;
     }
-    for (std::int64_t i = 0; i < count; ++i) transform_out(args, products + i * out_pitch_, first + i);
   }
 
-  /// A tile by its place in rows_ and columns_. Those of an image with a single column come last.
-  struct Tile {
-    std::int64_t n, row, column;
-  };
-  Tile tile_at(std::int64_t tile) const {
-    const auto rows = static_cast<std::int64_t>(rows_.size()),
-               columns = static_cast<std::int64_t>(columns_.size()), singles = columns - column_pairs_,
-               n = tile / (rows * columns), i = tile % (rows * columns), single = i - rows * column_pairs_;
-    return single < 0 ? Tile{n, i / column_pairs_, i % column_pairs_}
-                      : Tile{n, single / singles, column_pairs_ + single % singles};
-  }
-  struct Start {
-    std::int64_t n, y, x;
-  };
-  /// The first output of a tile.
-  Start start_of(std::int64_t index) const {
-    const Tile tile = tile_at(index);
-    return {tile.n, rows_[static_cast<std::size_t>(tile.row)],
-            columns_[static_cast<std::size_t>(tile.column)]};
+  /// The products that each strip takes, a bit each: the others of its tiles are 0.
+  std::vector<std::uint64_t> find_taken() const {
+    std::vector<std::uint64_t> taken(static_cast<std::size_t>(strips()));
+    for (std::int64_t i = 0; i < tiles_.count(); ++i)
+      taken[static_cast<std::size_t>(i / size_.rows)] |= tiles_.products(i);
+    return taken;
   }
 
-  /// Whether any of the tiles [first, last) takes this product.
-  bool needs(std::int64_t product, std::int64_t first, std::int64_t last) const {
-    if (!winograd_.spares_singles()) return true;
-    const std::int64_t row = product / (winograd_.outputs + 1), column = product % (winograd_.outputs + 1);
-    for (std::int64_t i = first; i < last; ++i) {
-      const Tile tile = tile_at(i);
-      if ((row == 0 || tile.row < row_pairs_) && (column == 0 || tile.column < column_pairs_)) return true;
-    }
-    return false;
-  }
-
-  /// First rows of the strips of tiles that a product is taken for.
+  /// First rows of the strips of a chunk for which a product is taken.
   struct Strips {
     std::int64_t count = 0, rows[kMostStrips];
   };
+  Strips strips_of(std::int64_t product, const Chunk& chunk) const {
+    Strips strips;
+    const std::uint64_t* taken = taken_.data() + chunk.first / size_.rows;
+    for (std::int64_t row = 0; row < chunk.count; row += size_.rows, ++taken)
+      if ((*taken >> product & 1) != 0) strips.rows[strips.count++] = row;
+    return strips;
+  }
 
+  /// Zeros for a tile behind the last one.
   void transform_in(const float* image, std::int64_t tile, float* to) const {
-    const Start start = start_of(tile);
+    if (tile >= tiles_.count()) {
+      for (int product = 0; product < winograd_.products(); ++product)
+        std::fill_n(to + product * in_plane(), in_.shape.c, 0.0F);
+      return;
+    }
+    const WinogradTiles::Start start = tiles_.start(tile);
     const float* pixels[Winograd::kMostProducts];
     const int size = winograd_.inputs(), first = winograd_.whole ? 1 : 0;  // leaves out the padding
     for (int i = 0; i < size * size; ++i) {
@@ -187,8 +202,11 @@ class WinogradKernel : public Kernel {
     winograd_input(winograd_, pixels, in_.shape.c, to, in_plane());
   }
 
-  /// One of the matrix products.
-  void multiply(std::int64_t product, const Strips& strips, const float* a, float* c) const {
+  /// One of the matrix products, with panels [first, last) of its weights.
+  void multiply(std::int64_t product, const Strips& strips, const Chunk& chunk, std::int64_t first,
+                std::int64_t last) const {
+    const float* a = chunk.in + product * in_plane();
+    float* c = chunk.out + product * out_plane();
     const std::int64_t ic = in_.shape.c;
     const float* weights =
         reinterpret_cast<const float*>(weights_->data()) + product * panels_ * ic * size_.columns;
@@ -199,10 +217,10 @@ class WinogradKernel : public Kernel {
     for (std::int64_t channel = 0; channel < ic; channel += kStepChannels) {
       tile.k = std::min(kStepChannels, ic - channel);
       tile.bias = channel == 0 ? zeros_.data() : nullptr;
-      for (std::int64_t panel = 0; panel < panels_; ++panel) {
+      for (std::int64_t panel = first; panel < last; ++panel) {
         tile.b = weights + (panel * ic + channel) * size_.columns;
         for (std::int64_t i = 0; i < strips.count; ++i) {
-          if (apart && panel + 1 < panels_)
+          if (apart && panel + 1 < last)
             prefetch_share(tile.b + ic * size_.columns, tile.k * size_.columns, i, strips.count);
           tile.a = a + strips.rows[i] * in_pitch_ + channel;
           tile.c = c + strips.rows[i] * out_pitch_ + panel * size_.columns;
@@ -213,7 +231,7 @@ class WinogradKernel : public Kernel {
   }
 
   void transform_out(const KernelArgs& args, const float* products, std::int64_t tile) const {
-    const Start start = start_of(tile);
+    const WinogradTiles::Start start = tiles_.start(tile);
     const auto* added = static_cast<const float*>(args.inputs.back());
     const float* residual[Winograd::kMostPixels];
     float* pixels[Winograd::kMostPixels] = {};
@@ -237,13 +255,14 @@ class WinogradKernel : public Kernel {
   TensorDesc in_, residual_, out_;
   std::int64_t workers_;
   GemmTileSize size_ = gemm_tile_size();
-  std::vector<std::int64_t> rows_, columns_;  ///< where tiles begin
-  std::int64_t row_pairs_, column_pairs_;     ///< of those, the first with more than one output
+  WinogradTiles tiles_;
   std::int64_t panels_;
   std::shared_ptr<DeviceMemory> weights_;
   std::vector<float> zeros_, bias_;
   std::optional<Clamp> clamp_ = as_clamp(p_.activation);
-  std::int64_t in_pitch_, out_pitch_, chunk_;  ///< floats of a tile in one product; tiles of a chunk
+  std::int64_t in_pitch_, out_pitch_;    ///< floats of a tile in one product
+  std::int64_t teams_, chunks_, chunk_;  ///< of workers, each with chunks of its own; most tiles of a chunk
+  std::vector<std::uint64_t> taken_ = find_taken();
 };
 
 constexpr Winograd kForms[] = {{4}, {3}, {3, true}, {2, true}};
@@ -255,19 +274,11 @@ double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out)
          static_cast<double>(count_taps_inside(out.w, in.w, p.kw, p.sw, p.dw, p.padding.left));
 }
 
-/// Products of one axis of all its tiles.
-std::int64_t axis_products(Winograd winograd, std::int64_t extent, std::int64_t rate) {
-  const auto tiles = static_cast<std::int64_t>(tile_starts(extent, rate, winograd).size());
-  if (winograd.spares_singles()) return tiles + 2 * count_pairs(extent, rate);
-  return tiles * (winograd.whole ? winograd.outputs + 1 : winograd.inputs());
-}
-
 /// As many of those as take the time of this form. The factors were measured beside oneDNN's direct form with
 /// AVX-512: products are a fifth slower here, transforms take as long as 15 products a channel, and finding
 /// a tile's pixels as long as 900.
 double winograd_products(Winograd winograd, const Conv2dParams& p, std::int64_t ic, const Shape& out) {
-  const auto products = static_cast<double>(out.n * axis_products(winograd, out.h, p.dh) *
-                                            axis_products(winograd, out.w, p.dw));
+  const auto products = static_cast<double>(WinogradTiles(winograd, out, p.dh, p.dw).all_products());
   const auto from = static_cast<double>(ic), to = static_cast<double>(p.oc);
   return products * (1.2 * from * to + 15 * (from + to) + 900);
 }

@@ -27,7 +27,8 @@ struct Winograd {
 
   static constexpr int kKernel = 3, kMostProducts = 36, kMostPixels = 16;
   int inputs() const { return whole ? outputs : outputs + kKernel - 1; }
-  int products() const { return whole ? (outputs + 1) * (outputs + 1) : inputs() * inputs(); }
+  int axis_products() const { return whole ? outputs + 1 : inputs(); }
+  int products() const { return axis_products() * axis_products(); }
   int pixels() const { return outputs * outputs; }
   /// Whether a tile of which only the first row, or the first column, is there needs only the products of one
   /// row, or column: the others are 0 or go to pixels that are not there.
