@@ -20,7 +20,6 @@ namespace atrous {
 /// g_i d_j y_k over 2 - i + j + 2 - k = 3, which y stands for, is the polarisation of the cubic form
 ///   v1^3 + 6 v0 v1 v2 = 1/6 [(v0 + 3/2 v1 + v2)^3 + (-v0 + 3/2 v1 - v2)^3]
 ///                     - 1/2 [(v0 + 1/2 v1 - v2)^3 + (-v0 + 1/2 v1 + v2)^3].
-/// From m = 4 on there is no such form in real numbers.
 struct Winograd {
   int outputs;         ///< m
   bool whole = false;  ///< one tile is a whole map of up to m by m pixels
