@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "backend/cpu/activate.h"
 #include "backend/cpu/gemm_tile.h"
@@ -16,9 +17,11 @@ namespace atrous {
 namespace {
 
 /// Input channels a step of a product: the weights of a step for one column of tiles (16 to 32 KB) stay in a
-/// core's first-level cache, what the step reads of a chunk of tiles (at most 900 KB) in the second.
-constexpr std::int64_t kStepChannels = 256, kMostStrips = 64;
-/// Bytes of workspace, of all workers, unless a strip of tiles takes more.
+/// core's first-level cache, what the step reads of a chunk of tiles in the second.
+constexpr std::int64_t kStepChannels = 256;
+/// Strips of tiles a chunk, at most.
+constexpr std::int64_t kMostStrips = 64;
+/// Bytes of workspace, of all teams of workers, unless a strip of tiles for each takes more.
 constexpr std::int64_t kMostWorkspace = 64 << 20;
 /// Bytes of weights that stay in a core's second-level cache beside some tiles: the workers then take chunks
 /// of their own, and else each its share of the products of one.
@@ -47,7 +50,7 @@ class WinogradKernel : public Kernel {
     const std::int64_t ic = in_.shape.c,
                        weight_bytes = winograd.products() * ic * panels_ * size_.columns * kFloat,
                        strip_bytes = winograd.products() * (in_pitch_ + out_pitch_) * size_.rows * kFloat;
-    teams_ = weight_bytes <= kLightWeights ? workers_ : 1;
+    teams_ = weight_bytes <= kLightWeights ? std::min(workers_, strips()) : 1;
     // tiles that take as much memory as the weights: the least passes through memory then, in all
     const std::int64_t best = std::clamp<std::int64_t>(weight_bytes / strip_bytes, 2, kMostStrips),
                        most = std::max<std::int64_t>(kMostWorkspace / teams_ / strip_bytes, 1);
@@ -162,14 +165,6 @@ class WinogradKernel : public Kernel {
     }
   }
 
-  /// The products that each strip takes, a bit each: the others of its tiles are 0.
-  std::vector<std::uint64_t> find_taken() const {
-    std::vector<std::uint64_t> taken(static_cast<std::size_t>(strips()));
-    for (std::int64_t i = 0; i < tiles_.count(); ++i)
-      taken[static_cast<std::size_t>(i / size_.rows)] |= tiles_.products(i);
-    return taken;
-  }
-
   /// First rows of the strips of a chunk for which a product is taken.
   struct Strips {
     std::int64_t count = 0, rows[kMostStrips];
@@ -262,25 +257,31 @@ class WinogradKernel : public Kernel {
   std::optional<Clamp> clamp_ = as_clamp(p_.activation);
   std::int64_t in_pitch_, out_pitch_;    ///< floats of a tile in one product
   std::int64_t teams_, chunks_, chunk_;  ///< of workers, each with chunks of its own; most tiles of a chunk
-  std::vector<std::uint64_t> taken_ = find_taken();
+  std::vector<std::uint64_t> taken_ = tiles_.strips(size_.rows);  ///< products, of every strip
 };
 
-constexpr Winograd kForms[] = {{4}, {3}, {3, true}, {2, true}};
+/// What the costs below count in: a multiply-add of oneDNN's direct form. With AVX-512, a multiply-add takes
+/// a fifth longer here; to fetch a weight takes as long as 15, to transform a product's channel, too, and to
+/// find a product's pixel as long as 900. Beyond that time is that of what is computed: whole strips of
+/// tiles.
+constexpr double kProduct = 1.2, kWeight = 15, kTransform = 15, kPixel = 900;
 
-/// Products that the direct form takes, those with padding left out.
-double direct_products(const Conv2dParams& p, const Shape& in, const Shape& out) {
-  return static_cast<double>(out.n * p.oc * in.c) *
-         static_cast<double>(count_taps_inside(out.h, in.h, p.kh, p.sh, p.dh, p.padding.top)) *
-         static_cast<double>(count_taps_inside(out.w, in.w, p.kw, p.sw, p.dw, p.padding.left));
+/// Padding left out.
+double direct_cost(const Conv2dParams& p, const Shape& in, const Shape& out) {
+  const std::int64_t taps = count_taps_inside(out.h, in.h, p.kh, p.sh, p.dh, p.padding.top) *
+                            count_taps_inside(out.w, in.w, p.kw, p.sw, p.dw, p.padding.left);
+  return static_cast<double>(p.oc * in.c) * (static_cast<double>(out.n * taps) + kWeight * 9);
 }
 
-/// As many of those as take the time of this form. The factors were measured beside oneDNN's direct form with
-/// AVX-512: products are a fifth slower here, transforms take as long as 15 products a channel, and finding
-/// a tile's pixels as long as 900.
-double winograd_products(Winograd winograd, const Conv2dParams& p, std::int64_t ic, const Shape& out) {
-  const auto products = static_cast<double>(WinogradTiles(winograd, out, p.dh, p.dw).all_products());
-  const auto from = static_cast<double>(ic), to = static_cast<double>(p.oc);
-  return products * (1.2 * from * to + 15 * (from + to) + 900);
+double winograd_cost(Winograd winograd, const Conv2dParams& p, const Shape& in, const Shape& out) {
+  const WinogradTiles tiles(winograd, out, p.dh, p.dw);
+  const std::int64_t rows = gemm_tile_size().rows;
+  std::int64_t products = 0;
+  for (const std::uint64_t taken : tiles.strips(rows)) products += std::popcount(taken) * rows;
+  const auto each = static_cast<double>(tiles.count() * winograd.products());
+  return static_cast<double>(p.oc * in.c) *
+             (kProduct * static_cast<double>(products) + kWeight * winograd.products()) +
+         each * (kTransform * static_cast<double>(in.c + p.oc) + kPixel);
 }
 
 /// Whether all phases of the map are maps of their own: the padding around each is its own, too, and a tile
@@ -301,12 +302,15 @@ std::string refuse_winograd(Winograd winograd, const NodeDesc& node) {
   if (node.inputs[0].shape.c % 16 != 0 || p.oc % 16 != 0) return "for multiples of 16 channels";
   const Shape &in = node.inputs[0].shape, &out = node.output.shape;
   if (winograd.whole && !whole_phases(winograd, p, in, out)) return "for phases of a few pixels only";
-  const double here = winograd_products(winograd, p, in.c, out);
-  if (const double direct = direct_products(p, in, out); direct <= here)
+  const double here = winograd_cost(winograd, p, in, out);
+  if (const double direct = direct_cost(p, in, out); direct <= here)
     return fmt::format("would take {:.2f} of the direct form's time", here / direct);
-  for (Winograd other : kForms) {
-    if (other.whole && !whole_phases(other, p, in, out)) continue;
-    if (const double there = winograd_products(other, p, in.c, out); there < here)
+  bool before = true;  // of equals the first takes it
+  for (Winograd other : kWinogradForms) {
+    if (other == winograd) before = false;
+    if (other == winograd || (other.whole && !whole_phases(other, p, in, out))) continue;
+    const double there = winograd_cost(other, p, in, out);
+    if (there < here || (before && there == here))
       return fmt::format("would take {:.2f} of another form's time", here / there);
   }
   return "";

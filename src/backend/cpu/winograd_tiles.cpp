@@ -41,11 +41,14 @@ std::uint64_t WinogradTiles::products(std::int64_t tile) const {
   return bits;
 }
 
-std::int64_t WinogradTiles::all_products() const {
-  const auto of = [&](const Axis& axis) {
-    return axis.full * winograd_.axis_products() + axis.all() - axis.full;
-  };
-  return images_ * of(rows_) * of(columns_);
+std::vector<std::uint64_t> WinogradTiles::strips(std::int64_t rows) const {
+  std::vector<std::uint64_t> taken(static_cast<std::size_t>((count() + rows - 1) / rows));
+  if (!winograd_.spares_singles())
+    std::fill(taken.begin(), taken.end(), (std::uint64_t{1} << winograd_.products()) - 1);
+  else
+    for (std::int64_t tile = 0; tile < count(); ++tile)
+      taken[static_cast<std::size_t>(tile / rows)] |= products(tile);
+  return taken;
 }
 
 }  // namespace atrous

@@ -23,10 +23,9 @@ class WinogradTiles {
   };
   Start start(std::int64_t tile) const;
 
-  /// The products that a tile takes, a bit each: the others are 0 or not wanted. Tiles that take the same lie
-  /// together, within an image.
-  std::uint64_t products(std::int64_t tile) const;
-  std::int64_t all_products() const;  ///< of all tiles
+  /// The products, a bit each, that each strip of `rows` tiles takes: the others are 0 or not wanted. Tiles
+  /// that take the same lie together, within an image.
+  std::vector<std::uint64_t> strips(std::int64_t rows) const;
 
  private:
   struct Axis {
@@ -40,6 +39,7 @@ class WinogradTiles {
     std::int64_t n, row, column;
   };
   Place place(std::int64_t tile) const;
+  std::uint64_t products(std::int64_t tile) const;
 
   Winograd winograd_;
   std::int64_t images_;

@@ -16,18 +16,21 @@ namespace atrous {
 /// single precision the error is about that of summing the products directly, a fifth of that with the usual
 /// points 0, +-1, +-2.
 /// Where a whole map of m = 2 or 3 pixels is one tile, so that padding surrounds it, m + 1 products do. For
-/// m = 2, y0 = g1 (d0 + d1) + (g2 - g1) d1 and y1 = g1 (d0 + d1) + (g0 - g1) d0; for m = 3, the sum of
-/// g_i d_j y_k over 2 - i + j + 2 - k = 3, which y stands for, is the polarisation of the cubic form
+/// m = 2, y0 = g1 (d0 + d1) + (g2 - g1) d1 and y1 = g1 (d0 + d1) + (g0 - g1) d0; for m = 3, the trilinear
+/// form of g_i d_j z_k over (2 - i) + j + (2 - k) = 3, whose coefficient of z_k is y_k, is the polarisation
+/// of
 ///   v1^3 + 6 v0 v1 v2 = 1/6 [(v0 + 3/2 v1 + v2)^3 + (-v0 + 3/2 v1 - v2)^3]
 ///                     - 1/2 [(v0 + 1/2 v1 - v2)^3 + (-v0 + 1/2 v1 + v2)^3].
 struct Winograd {
   int outputs;         ///< m
   bool whole = false;  ///< one tile is a whole map of up to m by m pixels
 
+  constexpr bool operator==(const Winograd&) const = default;
+
   static constexpr int kKernel = 3, kMostProducts = 36, kMostPixels = 16;
   int inputs() const { return whole ? outputs : outputs + kKernel - 1; }
   int axis_products() const { return whole ? outputs + 1 : inputs(); }
-  int products() const { return axis_products() * axis_products(); }
+  int products() const { return axis_products() * axis_products(); }  ///< of no two forms alike
   int pixels() const { return outputs * outputs; }
   /// Whether a tile of which only the first row, or the first column, is there needs only the products of one
   /// row, or column: the others are 0 or go to pixels that are not there.
