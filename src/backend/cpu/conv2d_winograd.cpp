@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "backend/cpu/activate.h"
 #include "backend/cpu/gemm_tile.h"
@@ -284,11 +285,12 @@ double winograd_cost(Winograd winograd, const Conv2dParams& p, const Shape& in, 
          each * (kTransform * static_cast<double>(in.c + p.oc) + kPixel);
 }
 
-/// Whether all phases of the map are maps of their own: the padding around each is its own, too, and a tile
+/// For a form of whole maps, whether all phases are that: the padding around each is its own, too, and a tile
 /// covers it.
-bool whole_phases(Winograd winograd, const Conv2dParams& p, const Shape& in, const Shape& out) {
-  return p.padding.top == p.dh && p.padding.left == p.dw && out.h == in.h && out.w == in.w &&
-         in.h <= winograd.outputs * p.dh && in.w <= winograd.outputs * p.dw;
+bool fits(Winograd winograd, const Conv2dParams& p, const Shape& in, const Shape& out) {
+  return !winograd.whole ||
+         (p.padding.top == p.dh && p.padding.left == p.dw && out.h == in.h && out.w == in.w &&
+          in.h <= winograd.outputs * p.dh && in.w <= winograd.outputs * p.dw);
 }
 
 }  // namespace
@@ -301,19 +303,17 @@ std::string refuse_winograd(Winograd winograd, const NodeDesc& node) {
   if (p.groups > 1) return "for one group only";
   if (node.inputs[0].shape.c % 16 != 0 || p.oc % 16 != 0) return "for multiples of 16 channels";
   const Shape &in = node.inputs[0].shape, &out = node.output.shape;
-  if (winograd.whole && !whole_phases(winograd, p, in, out)) return "for phases of a few pixels only";
-  const double here = winograd_cost(winograd, p, in, out);
-  if (const double direct = direct_cost(p, in, out); direct <= here)
-    return fmt::format("would take {:.2f} of the direct form's time", here / direct);
-  bool before = true;  // of equals the first takes it
-  for (Winograd other : kWinogradForms) {
-    if (other == winograd) before = false;
-    if (other == winograd || (other.whole && !whole_phases(other, p, in, out))) continue;
-    const double there = winograd_cost(other, p, in, out);
-    if (there < here || (before && there == here))
-      return fmt::format("would take {:.2f} of another form's time", here / there);
+  if (!fits(winograd, p, in, out)) return "for phases of a few pixels only";
+  double least = direct_cost(p, in, out);
+  std::optional<Winograd> best;  // of equals the first
+  for (Winograd form : kWinogradForms) {
+    if (!fits(form, p, in, out)) continue;
+    const double cost = winograd_cost(form, p, in, out);
+    if (cost < least) best = form, least = cost;
   }
-  return "";
+  if (best == winograd) return "";
+  return fmt::format("would take {:.2f} of {} form's time", winograd_cost(winograd, p, in, out) / least,
+                     best ? "another" : "the direct");
 }
 
 std::unique_ptr<Kernel> prepare_winograd(Winograd winograd, const NodeDesc& node, PrepareContext& context) {

@@ -44,7 +44,7 @@ struct Interpolated {
     return WeightMatrix::at(std::span(kPoints).subspan(1 - s));
   }
 
-  /// One row of B^T a line, on the blocks d: the polynomials that vanish at all points but one.
+  /// One row of B^T a line: the polynomials that vanish at all points but one.
   [[gnu::always_inline]] static void input(const Block (&d)[kIn], Block (&to)[kProducts]) {
     const Block p_odd = d[s + 3] - q2 * d[s + 1], p_even = p * (d[s + 2] - q2 * d[s]),
                 q_odd = d[s + 3] - p2 * d[s + 1], q_even = q * (d[s + 2] - p2 * d[s]);
@@ -56,7 +56,7 @@ struct Interpolated {
     to[s + 4] = p2 * q2 * d[s] - (p2 + q2) * d[s + 2] + d[s + 4];
   }
 
-  /// One row of A^T a line, on the blocks m: powers of the points.
+  /// One row of A^T a line: powers of the points.
   [[gnu::always_inline]] static void output(const Block (&products)[kProducts], Block (&to)[kOut]) {
     const Block p_even = products[s] + products[s + 1], p_odd = products[s] - products[s + 1],
                 q_even = products[s + 2] + products[s + 3], q_odd = products[s + 2] - products[s + 3];
