@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "backend/cpu/gemm_tile.h"
+
 namespace atrous {
 
 WinogradTiles::Axis::Axis(Winograd winograd, std::int64_t extent, std::int64_t rate) {
@@ -42,7 +44,7 @@ std::uint64_t WinogradTiles::products(std::int64_t tile) const {
 }
 
 std::vector<std::uint64_t> WinogradTiles::strips(std::int64_t rows) const {
-  std::vector<std::uint64_t> taken(static_cast<std::size_t>((count() + rows - 1) / rows));
+  std::vector<std::uint64_t> taken(static_cast<std::size_t>(ceil_div(count(), rows)));
   if (!winograd_.spares_singles())
     std::fill(taken.begin(), taken.end(), (std::uint64_t{1} << winograd_.products()) - 1);
   else

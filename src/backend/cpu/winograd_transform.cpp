@@ -182,49 +182,46 @@ template <typename F>
   }
 }
 
+/// f(form), inlined as it must be to be compiled for the caller's instruction set.
+template <typename F>
+[[gnu::always_inline]] inline void with_form(Winograd winograd, const F& f) {
+  switch (winograd.products()) {
+    case 36:
+      return f(Interpolated<4>());
+    case 25:
+      return f(Interpolated<3>());
+    case 16:
+      return f(Whole<3>());
+    default:
+      return f(Whole<2>());
+  }
+}
+
 }  // namespace
 
 ATROUS_VECTORISE void winograd_weight(Winograd winograd, const float* weights, std::int64_t channels,
                                       float* to, std::int64_t plane) {
-  switch (winograd.products()) {
-    case 36:
-      return weight_tile<Interpolated<4>>(weights, channels, to, plane);
-    case 25:
-      return weight_tile<Interpolated<3>>(weights, channels, to, plane);
-    case 16:
-      return weight_tile<Whole<3>>(weights, channels, to, plane);
-    default:
-      return weight_tile<Whole<2>>(weights, channels, to, plane);
-  }
+  with_form(
+      winograd, [&](auto form) __attribute__((always_inline)) {
+        weight_tile<decltype(form)>(weights, channels, to, plane);
+      });
 }
 
 ATROUS_VECTORISE void winograd_input(Winograd winograd, const float* const* pixels, std::int64_t channels,
                                      float* to, std::int64_t plane) {
-  switch (winograd.products()) {
-    case 36:
-      return input_tile<Interpolated<4>>(pixels, channels, to, plane);
-    case 25:
-      return input_tile<Interpolated<3>>(pixels, channels, to, plane);
-    case 16:
-      return input_tile<Whole<3>>(pixels, channels, to, plane);
-    default:
-      return input_tile<Whole<2>>(pixels, channels, to, plane);
-  }
+  with_form(
+      winograd, [&](auto form) __attribute__((always_inline)) {
+        input_tile<decltype(form)>(pixels, channels, to, plane);
+      });
 }
 
 ATROUS_VECTORISE void winograd_output(Winograd winograd, const float* from, std::int64_t plane,
                                       std::int64_t channels, const float* bias, const float* const* residual,
                                       const Clamp& clamp, float* const* pixels) {
-  switch (winograd.products()) {
-    case 36:
-      return output_tile<Interpolated<4>>(from, plane, channels, bias, residual, clamp, pixels);
-    case 25:
-      return output_tile<Interpolated<3>>(from, plane, channels, bias, residual, clamp, pixels);
-    case 16:
-      return output_tile<Whole<3>>(from, plane, channels, bias, residual, clamp, pixels);
-    default:
-      return output_tile<Whole<2>>(from, plane, channels, bias, residual, clamp, pixels);
-  }
+  with_form(
+      winograd, [&](auto form) __attribute__((always_inline)) {
+        output_tile<decltype(form)>(from, plane, channels, bias, residual, clamp, pixels);
+      });
 }
 
 }  // namespace atrous
