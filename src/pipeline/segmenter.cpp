@@ -9,6 +9,7 @@
 #include "core/stopwatch.h"
 #include "pipeline/template_values.h"
 #include "refine/dense_crf.h"
+#include "refine/scores.h"
 #include "refine/superpixel.h"
 
 namespace atrous {

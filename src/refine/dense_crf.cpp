@@ -10,9 +10,9 @@
 #include "core/error.h"
 #include "core/outside.h"
 #include "core/parallel.h"
-#include "core/softmax.h"
 #include "core/stopwatch.h"
 #include "refine/mean_field.h"
+#include "refine/scores.h"
 #include "refine/square_crf.h"
 #include "refine/superpixel_crf.h"
 
@@ -154,35 +154,6 @@ ScoreMap dense_crf(ScoreMap unary, const ImageView& image, const CrfParams& para
   mean_field.write_to(unary);
   took.update += watch.lap();
   return unary;
-}
-
-ScoreMap unary_from_probabilities(ScoreMap probabilities) {
-  for (float& value : probabilities.values) value = -std::log(std::max(value, 1e-5F));
-  return probabilities;
-}
-
-ScoreMap unary_from_logits(ScoreMap logits) {
-  return unary_from_probabilities(softmax_of(std::move(logits), 1));
-}
-
-ScoreMap softmax_of(ScoreMap scores, float sign) {
-  parallel_blocks(static_cast<std::int64_t>(scores.pixels()), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      float* pixel = scores.pixel(static_cast<std::size_t>(i));
-      for (int c = 0; c < scores.classes; ++c) pixel[c] *= sign;
-      softmax(pixel, pixel, scores.classes);
-    }
-  });
-  return scores;
-}
-
-LabelMap argmax(const ScoreMap& scores) {
-  LabelMap labels{scores.width, scores.height, std::vector<std::uint8_t>(scores.pixels())};
-  for (std::size_t i = 0; i < labels.ids.size(); ++i) {
-    const float* pixel = scores.pixel(i);
-    labels.ids[i] = static_cast<std::uint8_t>(std::max_element(pixel, pixel + scores.classes) - pixel);
-  }
-  return labels;
 }
 
 }  // namespace atrous

@@ -22,14 +22,4 @@ struct CrfTimes {
 ScoreMap dense_crf(ScoreMap unary, const ImageView& image, const CrfParams& params,
                    CrfTimes* times = nullptr);
 
-/// U = -log max(p, 1e-5).
-ScoreMap unary_from_probabilities(ScoreMap probabilities);
-/// U = -log softmax(logits).
-ScoreMap unary_from_logits(ScoreMap logits);
-/// softmax(-U), or the softmax of logits where `sign` is 1.
-ScoreMap softmax_of(ScoreMap scores, float sign);
-
-/// The best class of every pixel; the lowest id wins a tie.
-LabelMap argmax(const ScoreMap& scores);
-
 }  // namespace atrous

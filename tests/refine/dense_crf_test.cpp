@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/half.h"
 #include "refine/exact_mean_field.h"
+#include "refine/scores.h"
 #include "support/npz.h"
 
 namespace atrous {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "refine/exact_mean_field.h"
+#include "refine/scores.h"
 
 namespace atrous {
 namespace {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "refine/exact_mean_field.h"
+#include "refine/scores.h"
 
 namespace atrous {
 namespace {

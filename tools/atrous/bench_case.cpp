@@ -15,6 +15,7 @@
 #include "image/npy.h"
 #include "model_run.h"
 #include "refine/dense_crf.h"
+#include "refine/scores.h"
 #include "refine/superpixel.h"
 
 namespace atrous::cli {

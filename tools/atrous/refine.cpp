@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "refine/dense_crf.h"
+#include "refine/scores.h"
 
 #include <cmath>
 
