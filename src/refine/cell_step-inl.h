@@ -11,6 +11,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "refine/cell_step.h"
@@ -23,16 +24,20 @@ namespace atrous::HWY_NAMESPACE {
 /// 2^f, i the nearest whole number.
 HWY_INLINE LabelVector exp_below_0(LabelVector x) {
   const LabelTag tag;
+  const hn::RebindToSigned<LabelTag> whole_tag;
+  const LabelVector magic =
+      hn::Set(tag, 0x1.8p23F);  // a sum with it has the nearest whole number in its last bits
   const LabelVector power = hn::Max(hn::Mul(x, hn::Set(tag, 1.44269504F)), hn::Set(tag, -64.0F));
-  const LabelVector whole = hn::Round(power), f = hn::Sub(power, whole);
+  const LabelVector shifted = hn::Add(power, magic), f = hn::Sub(power, hn::Sub(shifted, magic));
   LabelVector p = hn::Set(tag, 1.3333558e-3F);
   for (float c : {9.6181291e-3F, 5.5504109e-2F, 2.4022651e-1F, 6.9314718e-1F, 1.0F})
     p = hn::MulAdd(p, f, hn::Set(tag, c));
-  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(hn::RebindToSigned<LabelTag>(), whole));
-  return hn::BitCast(tag, hn::Add(hn::BitCast(hn::RebindToSigned<LabelTag>(), p), exponent));
+  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(whole_tag, shifted));
+  return hn::BitCast(tag, hn::Add(hn::BitCast(whole_tag, p), exponent));
 }
 
 /// A step at the points of a cell: messages, softmax, and what the filters are given.
+template <int kWidth>
 class CellStep {
  public:
   CellStep(const MeanFieldStep& step, std::int64_t cell, CellScratch& scratch)
@@ -40,22 +45,31 @@ class CellStep {
         cell_(cell),
         scratch_(scratch),
         blocks_(LabelRows::blocks_of(step.labels)),
-        every_(blocks_ == LabelRows::kMostBlocks ? ~0U : (1U << blocks_) - 1),
+        every_((1U << blocks_) - 1),
         potts_(step.params.compatibility.empty()) {
     for (LatticeFilter& filter : step.filters) {
       const Permutohedral& lattice = filter.lattice();
-      terms_.push_back(
-          {&filter, rows_, lattice.shares(cell), lattice.corners(), filter.takes(cell), filter.gains(cell)});
-      rows_ += static_cast<std::int64_t>(lattice.cell_vertices(cell).size());
+      terms_.push_back({&filter, lattice.cell_vertices(cell), rows_, lattice.shares(cell), lattice.corners(),
+                        filter.takes(cell), filter.gains(cell)});
+      rows_ += std::ssize(terms_.back().vertices);
       corners_ += lattice.corners();
     }
-    weights_.resize(static_cast<std::size_t>(corners_ * kBatch));
-    places_.resize(weights_.size());
+    for (int k = 0; k < kWidth; ++k)
+      padding_[k] = (blocks_ - 1) * kWidth + k < step.labels ? 0 : -std::numeric_limits<float>::infinity();
+    take_weights_.resize(static_cast<std::size_t>(corners_ * kBatch));
+    give_weights_.resize(take_weights_.size());
+    places_.resize(take_weights_.size());
   }
 
   void run() {
+    for (const Term& term : terms_)
+      if (std::uint8_t& given = term.filter->cell_blocks(cell_); given != 0) {
+        std::fill_n(term.filter->slot_blocks(cell_), term.vertices.size(), std::uint8_t{0});
+        given = 0;
+      }
     find_active();
     if (active_.empty()) return;
+    for (int n = 0; n < kBatch; ++n) fetch(n);
     find_rows();
     for (std::size_t begin = 0; begin < active_.size();) {
       const std::int64_t batch = active_[begin] / kBatch;
@@ -74,24 +88,26 @@ class CellStep {
   using PointTag = hn::CappedTag<float, 16>;
   static constexpr int kPointLanes = static_cast<int>(hn::MaxLanes(PointTag()));
 
+  using Row = Labels<kWidth>;
+
   struct Term {
     LatticeFilter* filter;
-    std::int64_t row;  // in the scratch, of its first vertex
+    std::span<const std::int32_t> vertices;
+    std::int64_t row;  // in the scratch, of the first of them
     Permutohedral::Shares shares;
     int corners;
     const float *takes, *gains;
     std::vector<std::int32_t> touched{};  // those of its vertices that enclose active points
   };
 
-  float* values(int block) { return scratch_.values.data() + block * rows_ * kBlock; }
-  float* sums(int block) { return scratch_.sums.data() + block * rows_ * kBlock; }
+  float* values(int block) { return scratch_.values.data() + block * rows_ * kWidth; }
+  float* sums(int block) { return scratch_.sums.data() + block * rows_ * kWidth; }
 
   float largest(const Term& term, int block) const {
     float most = 0;
     if (step_.first) return most;
-    const std::span<const std::int32_t> vertices = term.filter->lattice().cell_vertices(cell_);
     for (const std::int32_t row : term.touched)
-      most = std::max(most, term.filter->largest(block)[vertices[static_cast<std::size_t>(row)]]);
+      most = std::max(most, term.filter->largest(block)[term.vertices[static_cast<std::size_t>(row)]]);
     return most;
   }
 
@@ -106,8 +122,7 @@ class CellStep {
     for (const Term& term : terms_) {
       if (step_.first) break;
       float* to = scratch_.vertex_travels.data();
-      for (const std::int32_t v : term.filter->lattice().cell_vertices(cell_))
-        *to++ = term.filter->travels()[v];
+      for (const std::int32_t v : term.vertices) *to++ = term.filter->travels()[v];
       for (std::int64_t i = 0; i < count; i += kPointLanes) {
         auto sum = hn::Zero(tag);
         for (int r = 0; r < term.corners; ++r) {
@@ -132,7 +147,7 @@ class CellStep {
   /// The vertices around active points; all, where that is sooner said.
   void find_rows() {
     for (Term& term : terms_) {
-      const auto vertices = term.filter->lattice().cell_vertices(cell_).size();
+      const std::size_t vertices = term.vertices.size();
       term.touched.reserve(vertices);
       const bool few = active_.size() * static_cast<std::size_t>(term.corners) < vertices;
       std::vector<std::uint8_t> listed(vertices, few ? 0 : 1);
@@ -155,45 +170,32 @@ class CellStep {
           const std::int64_t at = begin + l, share = r * kCell + at;
           const auto weight =
               hn::ConvertTo(tag, hn::PromoteTo(whole, hn::LoadU(narrow, term.shares.weights + share)));
-          hn::StoreU(hn::Mul(weight, hn::LoadU(tag, term.takes + at)), tag, weights_.data() + to);
+          const auto taken = hn::Mul(weight, hn::LoadU(tag, term.takes + at));
+          hn::StoreU(taken, tag, take_weights_.data() + to);
+          hn::StoreU(hn::Mul(taken, hn::LoadU(tag, term.gains + at)), tag, give_weights_.data() + to);
           const auto vertex = hn::PromoteTo(whole, hn::LoadU(narrow, term.shares.vertices + share));
           const auto row = hn::Add(vertex, hn::Set(whole, static_cast<std::int32_t>(term.row)));
-          hn::StoreU(hn::ShiftLeft<3>(row), whole, places_.data() + to);
+          hn::StoreU(hn::Mul(row, hn::Set(whole, kWidth)), whole, places_.data() + to);
         }
   }
 
-  /// Fetches the values of the touched vertices.
-  void load_block(int block) {
-    if ((loaded_ >> block & 1U) != 0) return;
-    loaded_ |= 1U << block;
-    for (const Term& term : terms_) {
-      const std::uint16_t* from = term.filter->values().block(block);
-      const std::span<const std::int32_t> vertices = term.filter->lattice().cell_vertices(cell_);
-      float* to = values(block) + term.row * kBlock;
-      for (const std::int32_t row : term.touched)
-        Labels::load(from + std::int64_t{vertices[static_cast<std::size_t>(row)]} * kBlock)
-            .store(to + row * kBlock);
-    }
-  }
-
   /// Which blocks but the first a batch's points need, whose best scores in the first are given: those whose
-  /// best label is above exp(best) * prune / kBlock.
+  /// best label is above exp(best) * prune / kWidth.
   void find_needed(std::int64_t begin, const float* best, std::uint32_t* needed) {
     if (reach_.empty())
       for (int b = 1; b < blocks_; ++b)
         for (const Term& term : terms_) reach_.push_back(largest(term, b) * Permutohedral::kWhole);
     const PointTag tag;
-    const hn::Rebind<hwy::float16_t, PointTag> half;
     const float prune = step_.params.prune;
     const auto margin =
-        hn::Set(tag, prune > 0 ? std::log(prune / kBlock) : -std::numeric_limits<float>::max());
+        hn::Set(tag, prune > 0 ? std::log(prune / kWidth) : -std::numeric_limits<float>::max());
     const float* reach = reach_.data();
     for (int b = 1; b < blocks_; ++b, reach += terms_.size())
       for (int l = 0; l < kBatch; l += kPointLanes) {
         const std::int64_t at = begin + l;
-        const auto* least = reinterpret_cast<const hwy::float16_t*>(step_.least) +
-                            (b * ((step_.points + kCell - 1) / kCell) + cell_) * kCell + at;
-        auto score = hn::Neg(hn::PromoteTo(tag, hn::LoadU(half, least)));
+        const float* least =
+            step_.least + ((b - 1) * ((step_.points + kCell - 1) / kCell) + cell_) * kCell + at;
+        auto score = hn::Neg(hn::LoadU(tag, least));
         for (std::size_t m = 0; m < terms_.size(); ++m)
           score = hn::MulAdd(hn::Set(tag, reach[m]), hn::LoadU(tag, terms_[m].takes + at), score);
         const auto above = hn::Gt(score, hn::Add(hn::LoadU(tag, best + l), margin));
@@ -204,223 +206,203 @@ class CellStep {
       }
   }
 
-  /// Points of a batch that the same blocks are computed of.
-  struct Group {
-    void list_blocks(std::uint32_t bits) {
-      for (; bits != 0; bits &= bits - 1) blocks[count++] = std::countr_zero(bits);
-    }
-    int count = 0, blocks[LabelRows::kMostBlocks];
-    int size = 0, members[kBatch];
-  };
-
   /// A step of points that are `members` of the cell, all of the batch from `from` on.
   void step(std::int64_t from, std::span<const std::int32_t> members) {
-    HWY_ALIGN float best[kBatch] = {};
     decode(from);
     const std::int64_t begin = cell_ * kCell + from;
     const int size = static_cast<int>(members.size());
     int active[kBatch];
     for (int k = 0; k < size; ++k) active[k] = static_cast<int>(members[static_cast<std::size_t>(k)] - from);
-    std::uint32_t needed[kBatch];
-    std::fill_n(needed, kBatch, potts_ ? 1U : every_);
-    if (potts_) {
-      const int first = 0;
-      for (int k = 0; k < size; ++k) best[active[k]] = score<1>(&first, 0, begin, active[k]);
-      find_needed(from, best, needed);
-    }
-    Group narrow, wide;
-    std::uint32_t of_wide = 0;
+    std::uint32_t blocks[kBatch];  // that are computed; then those that move
+    HWY_ALIGN float best[kBatch] = {}, total[kBatch], share[kBatch], alarm[kBatch];
+    std::fill_n(blocks, kBatch, every_), std::fill_n(total, kBatch, 1.0F);
+    open_block(0);
+    const std::int64_t first = &members[0] - active_.data();
     for (int k = 0; k < size; ++k) {
-      std::uint32_t& live = step_.live[begin + active[k]];
-      const std::uint32_t computed = needed[active[k]] | live;
-      live = needed[active[k]];
-      narrow.members[narrow.size] = wide.members[wide.size] = active[k];
-      narrow.size += computed == 1 ? 1 : 0, wide.size += computed == 1 ? 0 : 1;
-      of_wide |= computed == 1 ? 0 : computed;
+      fetch(first + k + kBatch);
+      best[active[k]] = score(0, begin, active[k]);
     }
-    narrow.list_blocks(1);
-    wide.list_blocks(of_wide);
-    for (const Group* group : {&narrow, &wide}) compute(*group, begin);
+    if (blocks_ > 1) score_others(from, {active, members.size()}, best, blocks);
+    for (int k = 0; k < size && !potts_; ++k) best[active[k]] = apply_compatibility(begin, active[k]);
+    for (int k = 0; k < size; ++k) total[active[k]] = raise(blocks[active[k]], active[k], best[active[k]]);
+    find_shares(from, total, share, alarm);
+    int moving[kBatch], count = 0;
+    for (int k = 0; k < size; ++k) {
+      const int i = active[k];
+      step_.alarms[begin + i] = alarm[i];
+      blocks[i] = settle(blocks[i], begin, i, share[i]);
+      moving[count] = i;
+      count += blocks[i] != 0 ? 1 : 0;
+    }
+    for (int k = 0; k < count; ++k)
+      each_block(blocks[moving[k]], [&](int block) { take_over(block, begin, moving[k]); });
   }
 
-  /// q of a group <- the softmax of its scores, of which for Potts those of the first block are known.
-  void compute(const Group& group, std::int64_t begin) {
-    const float* travels = scratch_.travels.data() + (begin - cell_ * kCell);
-    each_few(group.count, potts_ ? 1 : 0, [&](auto n, int j) {
-      for (int k = 0; k < group.size; ++k) score<n>(group.blocks + j, j, begin, group.members[k]);
-    });
-    for (int k = 0; k < group.size && !potts_; ++k) apply_compatibility(begin, group.members[k]);
-    int one[kBatch], ones = 0;  // points of which the first block alone changes
-    int all[kBatch], alls = 0;  // and those of which others do
-    with_count(group.count, [&](auto n) {
-      for (int k = 0; k < group.size; ++k) {
-        const int i = group.members[k];
-        const std::uint32_t moved = settle<n>(group, begin, i, travels[i]);
-        one[ones] = all[alls] = i;
-        ones += moved == 1 ? 1 : 0, alls += moved > 1 ? 1 : 0;
-      }
-    });
-    if (ones > 0) open_sums<1>(group.blocks);
-    for (int k = 0; k < ones; ++k) take_over<1>(group.blocks, 0, begin, one[k]);
-    each_few(alls > 0 ? group.count : 0, 0, [&](auto n, int j) {
-      open_sums<n>(group.blocks + j);
-      for (int k = 0; k < alls; ++k) take_over<n>(group.blocks + j, j, begin, all[k]);
-    });
-  }
-
-  /// f(n) with n as a constant: the number of blocks where those of a point fit the registers, else 0.
-  template <typename F>
-  static void with_count(int count, const F& f) {
-    switch (count) {
-      case 1:
-        return f(std::integral_constant<int, 1>());
-      case 2:
-        return f(std::integral_constant<int, 2>());
-      case 3:
-        return f(std::integral_constant<int, 3>());
-      case 4:
-        return f(std::integral_constant<int, 4>());
-      default:
-        return f(std::integral_constant<int, 0>());
+  /// Scores of the blocks but the first, of those of a batch's points that are active. best: of what is
+  /// scored; blocks <- those that are.
+  void score_others(std::int64_t from, std::span<const int> active, float* best, std::uint32_t* blocks) {
+    const std::int64_t begin = cell_ * kCell + from;
+    if (potts_) {
+      std::fill_n(blocks, kBatch, 1U);
+      find_needed(from, best, blocks);
+      for (const int i : active) blocks[i] |= std::exchange(step_.live[begin + i], std::uint32_t{blocks[i]});
     }
-  }
-  /// f(n, j) for n of the blocks from the j-th on, with n as a constant from 1 to 4.
-  template <typename F>
-  static void each_few(int count, int j, const F& f) {
-    for (; j < count; j += 4)
-      with_count(std::min(count - j, 4), [&](auto n) {
-        if constexpr (n > 0) f(n, j);
+    for (const int i : active)
+      each_block(blocks[i] & ~1U, [&](int block) {
+        open_block(block);
+        best[i] = std::max(best[i], score(block, begin, i));
       });
   }
 
-  float* fresh(int j, int i) { return scratch_.fresh.data() + (j * kBatch + i) * kBlock; }
-  std::uint16_t* row(int block, std::int64_t point) { return step_.q.block(block) + point * kBlock; }
-
-  /// fresh, from the j-th on <- M - energy of n blocks, for Potts; else K q. Returns the first's largest.
-  template <int n>
-  HWY_INLINE float score(const int* blocks, int j, std::int64_t begin, int i) {
-    Labels sum[n];
-    const float* from[n];
-    for (int b = 0; b < n; ++b) sum[b] = Labels::all(0), from[b] = values(blocks[b]);
-    if (!step_.first) {
-      for (int b = 0; b < n; ++b) load_block(blocks[b]);
-      const float* weights = weights_.data();
-      const std::int32_t* places = places_.data();
-      for (int at = i; at < corners_ * kBatch; at += kBatch)
-        for (int b = 0; b < n; ++b) sum[b] = sum[b].plus(weights[at], Labels::load(from[b] + places[at]));
-    }
-    for (int b = 0; b < n; ++b) {
-      if (potts_) sum[b] = sum[b] - Labels::load(step_.energy.block(blocks[b]) + (begin + i) * kBlock);
-      sum[b].store(fresh(j + b, i));
-    }
-    return sum[0].largest();
+  /// Asks for what a step of the n-th active point reads first.
+  HWY_INLINE void fetch(std::int64_t n) {
+    const std::int64_t point =
+        cell_ * kCell + active_[static_cast<std::size_t>(std::min(n, std::ssize(active_) - 1))];
+    const float* energies = step_.energies.row(point);
+    for (int label = 0; label < kWidth; label += 16) __builtin_prefetch(energies + label);
+    __builtin_prefetch(energies + kWidth - 1);
+    __builtin_prefetch(row(0, point));
   }
 
-  /// fresh, of all blocks <- -mu * fresh - energy
-  void apply_compatibility(std::int64_t begin, int i) {
+  /// f(block) for each bit.
+  template <typename F>
+  static HWY_INLINE void each_block(std::uint32_t bits, const F& f) {
+    for (; bits != 0; bits &= bits - 1) f(std::countr_zero(bits));
+  }
+
+  float* fresh(int block, int i) { return scratch_.fresh.data() + (i * blocks_ + block) * kWidth; }
+  std::uint16_t* row(int block, std::int64_t point) { return step_.q.block(block) + point * kWidth; }
+
+  /// Of a point's block; behind the last label infinity.
+  HWY_INLINE Row energy(int block, std::int64_t point) const {
+    const Row row = Row::load(step_.energies.row(point) + block * kWidth);
+    return block + 1 < blocks_ ? row : row - Row::load(padding_);
+  }
+  /// What a point's block, which was q, changes by to become `now`.
+  HWY_INLINE Row change_to(Row now, int block, std::int64_t point) {
+    if (!step_.first) now = now - Row::load(row(block, point));
+    return now;
+  }
+
+  /// fresh <- M - energy of a block, for Potts; else K q. Returns the largest.
+  HWY_INLINE float score(int block, std::int64_t begin, int i) {
+    Row sum = Row::all(0);
+    if (!step_.first) {
+      const float* from = values(block);
+      const float* weights = take_weights_.data();
+      const std::int32_t* places = places_.data();
+      for (int at = i; at < corners_ * kBatch; at += kBatch)
+        sum = sum.plus(weights[at], Row::load(from + places[at]));
+    }
+    if (potts_) sum = sum - energy(block, begin + i);
+    sum.store(fresh(block, i));
+    return sum.largest();
+  }
+
+  /// fresh, of all blocks <- -mu * fresh - energy. Returns the largest.
+  float apply_compatibility(std::int64_t begin, int i) {
     HWY_ALIGN float given[kMostLabels], result[kMostLabels] = {};
-    for (int b = 0; b < blocks_; ++b) Labels::load(fresh(b, i)).store(given + b * kBlock);
+    for (int b = 0; b < blocks_; ++b) Row::load(fresh(b, i)).store(given + b * kWidth);
     for (int a = 0; a < step_.labels; ++a)
       for (int b = 0; b < step_.labels; ++b)
         result[a] -= step_.params.compatibility[static_cast<std::size_t>(a * step_.labels + b)] * given[b];
-    for (int b = 0; b < blocks_; ++b)
-      (Labels::load(result + b * kBlock) - Labels::load(step_.energy.block(b) + (begin + i) * kBlock))
-          .store(fresh(b, i));
+    float best = -std::numeric_limits<float>::infinity();
+    for (int b = 0; b < blocks_; ++b) {
+      const Row row = Row::load(result + b * kWidth) - energy(b, begin + i);
+      row.store(fresh(b, i));
+      best = std::max(best, row.largest());
+    }
+    return best;
   }
 
-  /// fresh <- its softmax. A bit for each of the group's blocks in which a probability moves by more than
-  /// `stop`. The point, whose messages have travelled so far, is not active again before they could move one
-  /// by that much.
-  template <int n>
-  HWY_INLINE std::uint32_t settle(const Group& group, std::int64_t begin, int i, float travel) {
-    const int count = n > 0 ? n : group.count;
-    auto larger = [](auto a, auto b) { return hn::Max(a, b); };
-    Labels at[n > 0 ? n : LabelRows::kMostBlocks];
-    for (int j = 0; j < count; ++j) at[j] = Labels::load(fresh(j, i));
-    Labels most = at[0], sum = Labels::all(0);
-    for (int j = 1; j < count; ++j) most = most.combine(at[j], larger);
-    const Labels origin = Labels::all(most.largest());
-    for (int j = 0; j < count; ++j) {
-      at[j] = (at[j] - origin).map(exp_below_0);
-      sum = sum + at[j];
+  /// fresh <- exp(fresh - best). Returns the sum.
+  HWY_INLINE float raise(std::uint32_t blocks, int i, float best) {
+    Row sum = Row::all(0);
+    const Row origin = Row::all(best);
+    each_block(blocks, [&](int b) {
+      const Row power = (Row::load(fresh(b, i)) - origin).map(exp_below_0);
+      power.store(fresh(b, i));
+      sum = sum + power;
+    });
+    return sum.total();
+  }
+
+  /// Of a batch's points, what makes their powers probabilities; and how far messages travel before they
+  /// could move one of these by more than `stop`.
+  void find_shares(std::int64_t from, const float* total, float* share, float* alarm) {
+    const PointTag tag;
+    const auto one = hn::Set(tag, 1), stop = hn::Set(tag, step_.params.stop);
+    for (int i = 0; i < kBatch; i += kPointLanes) {
+      const auto sum = hn::Load(tag, total + i), part = hn::Div(one, sum);
+      hn::Store(part, tag, share + i);
+      // messages that move by up to t multiply the probability of all labels but the best by up to exp(2 t),
+      // and ln(1 + x) >= 2 x / (2 + x); what is left out for being improbable must stay so, too
+      const auto rest = hn::Max(hn::Mul(hn::Sub(sum, one), part), hn::Set(tag, 1e-9F));
+      const auto reach = hn::Div(stop, hn::MulAdd(hn::Set(tag, 2), rest, stop));
+      hn::Store(hn::MulAdd(hn::Set(tag, step_.reach), hn::Min(reach, hn::Set(tag, 0.5F)),
+                           hn::LoadU(tag, scratch_.travels.data() + from + i)),
+                tag, alarm + i);
     }
-    const float total = sum.total(), share = 1 / total;
+  }
+
+  /// fresh <- fresh * share. A bit for each block in which a probability moves by more than `stop`.
+  HWY_INLINE std::uint32_t settle(std::uint32_t blocks, std::int64_t begin, int i, float share) {
     std::uint32_t moved = 0;
     const float stop = step_.first ? -1 : step_.params.stop;
-    for (int j = 0; j < count; ++j) {
-      at[j] = (at[j] * share).rounded();
-      at[j].store(fresh(j, i));
-      const Labels move = at[j] - Labels::load(row(group.blocks[j], begin + i));
-      moved |= move.magnitude().any_above(stop) ? 1U << j : 0;
-    }
-    // messages that move by up to t multiply the probability of all labels but the best by up to exp(2 t),
-    // and ln(1 + x) >= 2 x / (2 + x); what is left out for being improbable must stay so, too
-    const float rest = (total - 1) * share, x = step_.params.stop / std::max(rest, 1e-9F);
-    step_.alarms[begin + i] = travel + step_.reach * std::min(x / (2 + x), 0.5F);
+    each_block(blocks, [&](int b) {
+      const Row now = (Row::load(fresh(b, i)) * share).rounded();
+      now.store(fresh(b, i));
+      moved |= change_to(now, b, begin + i).magnitude().any_above(stop) ? 1U << b : 0;
+    });
     return moved;
   }
 
-  /// Sums of what vertices are given, at first 0.
-  template <int n>
-  void open_sums(const int* blocks) {
-    if (step_.last) return;
-    for (int b = 0; b < n; ++b) {
-      if ((given_ >> blocks[b] & 1U) != 0) continue;
-      for (const Term& term : terms_) {
-        float* to = sums(blocks[b]) + term.row * kBlock;
-        for (const std::int32_t row : term.touched) Labels::all(0).store(to + row * kBlock);
+  /// The touched vertices' values of a block are there, and their sums, at first 0.
+  void open_block(int block) {
+    if ((open_ >> block & 1U) != 0) return;
+    open_ |= 1U << block;
+    for (const Term& term : terms_) {
+      const std::uint16_t* from = term.filter->values().block(block);
+      float *value = values(block) + term.row * kWidth, *sum = sums(block) + term.row * kWidth;
+      for (const std::int32_t row : term.touched) {
+        if (!step_.first)
+          Row::load(from + std::int64_t{term.vertices[static_cast<std::size_t>(row)]} * kWidth)
+              .store(value + row * kWidth);
+        Row::all(0).store(sum + row * kWidth);
       }
-      given_ |= 1U << blocks[b];
     }
   }
 
-  /// q of n blocks <- fresh, from the j-th on; what it changes by is added to the sums of the point's
-  /// vertices.
-  template <int n>
-  HWY_INLINE void take_over(const int* blocks, int j, std::int64_t begin, int i) {
-    Labels change[n];
-    float* all[n];
-    for (int b = 0; b < n; ++b) {
-      std::uint16_t* q = row(blocks[b], begin + i);
-      const Labels now = Labels::load(fresh(j + b, i));
-      change[b] = now - Labels::load(q);
-      now.store(q);
-      all[b] = sums(blocks[b]);
-    }
+  /// q of a block <- fresh; what it changes by is added to the sums of the point's vertices.
+  HWY_INLINE void take_over(int block, std::int64_t begin, int i) {
+    const Row now = Row::load(fresh(block, i)), change = change_to(now, block, begin + i);
+    now.store(row(block, begin + i));
     if (step_.last) return;
-    const float* weights = weights_.data();
+    const float* weights = give_weights_.data();
     const std::int32_t* places = places_.data();
-    int at = i;
-    for (const Term& term : terms_) {
-      const float gain = term.gains[begin - cell_ * kCell + i];
-      for (int r = 0; r < term.corners; ++r, at += kBatch) {
-        const float weight = weights[at] * gain;
-        for (int b = 0; b < n; ++b) {
-          float* sum = all[b] + places[at];
-          Labels::load(sum).plus(weight, change[b]).store(sum);
-        }
-      }
+    float* to = sums(block);
+    for (int at = i; at < corners_ * kBatch; at += kBatch) {
+      float* sum = to + places[at];
+      Row::load(sum).plus(weights[at], change).store(sum);
     }
   }
 
   /// Leaves the sums in the filters' slots.
   void hand_over() {
     for (const Term& term : terms_) {
-      term.filter->cell_blocks(cell_) = given_;
-      std::uint32_t* blocks = term.filter->given_blocks();
-      const std::span<const std::int32_t> slots = term.filter->lattice().cell_slots(cell_);
-      for (std::uint32_t rest = given_; rest != 0; rest &= rest - 1) {
-        const int block = std::countr_zero(rest);
-        std::uint16_t* given = term.filter->given().block(block);
-        const float* from = sums(block) + term.row * kBlock;
+      term.filter->cell_blocks(cell_) = static_cast<std::uint8_t>(open_);
+      std::uint8_t* blocks = term.filter->slot_blocks(cell_);
+      const std::int64_t first = term.filter->lattice().first_slot(cell_);
+      each_block(open_, [&](int block) {
+        std::uint16_t* given = term.filter->given().block(block) + first * kWidth;
+        const float* from = sums(block) + term.row * kWidth;
         for (const std::int32_t row : term.touched) {
-          const Labels sum = Labels::load(from + row * kBlock);
+          const Row sum = Row::load(from + row * kWidth);
           if (sum.is_zero()) continue;
-          const std::int64_t slot = slots[static_cast<std::size_t>(row)];
-          sum.store(given + slot * kBlock);
-          blocks[slot] |= 1U << block;
+          sum.store(given + row * kWidth);
+          blocks[row] |= static_cast<std::uint8_t>(1U << block);
         }
-      }
+      });
     }
   }
 
@@ -434,10 +416,11 @@ class CellStep {
   std::vector<std::int32_t> active_;  // points of the cell
   std::int64_t rows_ = 0;
   int corners_ = 0;
-  std::vector<float> weights_;        // of a batch: corners of all terms x kBatch
-  std::vector<std::int32_t> places_;  // likewise, in a block of the scratch
-  std::vector<float> reach_;          // of the blocks but the first: a message's bound by takes, a term
-  std::uint32_t loaded_ = 0, given_ = 0;
+  std::vector<float> take_weights_, give_weights_;  // of a batch: corners of all terms x kBatch
+  std::vector<std::int32_t> places_;                // likewise, in a block of the scratch
+  std::vector<float> reach_;         // of the blocks but the first: a message's bound by takes, a term
+  HWY_ALIGN float padding_[kWidth];  // of the last block: 0, behind the last label -infinity
+  std::uint32_t open_ = 0;
 };
 
 }  // namespace atrous::HWY_NAMESPACE

@@ -1,122 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "refine/enclose.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
-#include "core/parallel.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "refine/enclose.cpp"
+#include <hwy/foreach_target.h>  // IWYU pragma: keep
+// after foreach_target
+#include <hwy/highway.h>
 
-namespace atrous {
-namespace {
+HWY_BEFORE_NAMESPACE();
+namespace atrous::HWY_NAMESPACE {
 
-constexpr int kLanes = 16;  // points at a time
-template <typename T>
-using Lanes = std::array<T, kLanes>;
-
-/// Of kLanes points: by coordinate, the nearest point of the lattice whose coordinates are multiples of d+1,
-/// how many coordinates differ more from theirs, and the difference as a share of d+1.
-template <int D>
-struct Enclosed {
-  std::array<Lanes<std::int32_t>, D + 1> base, rank;
-  std::array<Lanes<float>, D + 1> rest;
-};
+namespace hn = hwy::HWY_NAMESPACE;
 
 /// Adams, Baek and Davis 2010, section 3.1: onto the hyperplane of coordinate sum 0, round, mend the sum.
 /// Operation by operation as in Kraehenbuehl and Koltun's library: which vertices exist decides where blurs
 /// pass, and points on a border between simplices have it decided by the last bit.
 template <int D>
-inline void find_simplex(const std::array<Lanes<float>, D>& features, const std::array<float, D>& scale,
-                         Enclosed<D>& out) {
+void enclose_some(const float* features, int from, Simplices& out) {
+  const hn::CappedTag<float, 16> tag;
+  const hn::RebindToSigned<decltype(tag)> whole;
+  using Floats = hn::Vec<decltype(tag)>;
+  using Wholes = hn::Vec<decltype(whole)>;
   constexpr float kStep = D + 1;
-  Lanes<float> sum{};
-  std::array<Lanes<float>, D + 1> elevated;
-  for (int j = D; j > 0; --j)
-    for (int l = 0; l < kLanes; ++l) {
-      const float c = features[j - 1][l] * scale[j - 1];
-      elevated[j][l] = sum[l] - static_cast<float>(j) * c;
-      sum[l] += c;
-    }
-  elevated[0] = sum;
-  Lanes<std::int32_t> excess{};
-  for (int i = 0; i <= D; ++i)
-    for (int l = 0; l < kLanes; ++l) {
-      const float whole = std::nearbyint(elevated[i][l] * (1 / kStep));
-      out.rest[i][l] = elevated[i][l] - whole * kStep;
-      const auto steps = static_cast<std::int32_t>(whole);
-      out.base[i][l] = steps * (D + 1);
-      out.rank[i][l] = 0;
-      excess[l] += steps;
-    }
-  for (int i = 0; i < D; ++i)
-    for (int j = i + 1; j <= D; ++j)
-      for (int l = 0; l < kLanes; ++l) {
-        const std::int32_t less = out.rest[i][l] < out.rest[j][l] ? 1 : 0;
-        out.rank[i][l] += less;
-        out.rank[j][l] += 1 - less;
-      }
-  for (int i = 0; i <= D; ++i)
-    for (int l = 0; l < kLanes; ++l) {
-      const std::int32_t rank = out.rank[i][l] + excess[l];
-      const std::int32_t wrap = rank < 0 ? 1 : rank > D ? -1 : 0;
-      out.rank[i][l] = rank + wrap * (D + 1);
-      out.base[i][l] += wrap * (D + 1);
-      out.rest[i][l] = (out.rest[i][l] - static_cast<float>(wrap) * kStep) * (1 / kStep);
-    }
-}
-
-/// The keys and weights of one of the points.
-template <int D>
-inline void list_corners(const Enclosed<D>& e, int lane, LatticeKey* keys, float* weights) {
-  std::array<float, D + 2> by_rank;
-  std::array<LatticeKey, D + 1> drop;  // by rank, what its coordinate loses on the way to the next vertex
-  LatticeKey key = LatticeKey::bias(D);
-  for (int i = 0; i <= D; ++i) {
-    const auto rank = static_cast<std::size_t>(e.rank[i][lane]);
-    by_rank[rank] = e.rest[i][lane];
-    drop[rank] = LatticeKey::step(D, i);
-    if (i < D) key += LatticeKey::unit(i, e.base[i][lane]);
-  }
-  keys[0] = key;
-  weights[0] = 1 + by_rank[D] - by_rank[0];
-  for (int r = 1; r <= D; ++r) {
-    keys[r] = key += drop[D + 1 - r];
-    weights[r] = by_rank[D - r] - by_rank[D - r + 1];
-  }
-}
-
-template <int D>
-ATROUS_VECTORISE void enclose(const float* features, std::int64_t count, LatticeKey* keys, float* weights) {
   const auto deviation = static_cast<float>(std::sqrt(2.0 / 3.0) * (D + 1));
-  std::array<float, D> scale;  // makes the blur's variance 1 along each feature
-  for (int i = 0; i < D; ++i) scale[i] = static_cast<float>(1 / std::sqrt((i + 1) * (i + 2)) * deviation);
-  Enclosed<D> enclosed;
-  for (std::int64_t start = 0; start < count; start += kLanes) {
-    const int lanes = static_cast<int>(std::min<std::int64_t>(kLanes, count - start));
-    std::array<Lanes<float>, D> lane_features{};
-    for (int l = 0; l < lanes; ++l)
-      for (int i = 0; i < D; ++i) lane_features[i][l] = features[(start + l) * D + i];
-    find_simplex<D>(lane_features, scale, enclosed);
-    for (int l = 0; l < lanes; ++l)
-      list_corners<D>(enclosed, l, keys + (start + l) * (D + 1), weights + (start + l) * (D + 1));
+  const auto set = [&](double value) { return hn::Set(tag, static_cast<float>(value)); };
+
+  Floats elevated[D + 1], rest[D + 1], sum = hn::Zero(tag);
+  for (int j = D; j > 0; --j) {
+    const double scale = 1 / std::sqrt(j * (j + 1)) * deviation;  // for a blur of variance 1
+    const Floats c = hn::Mul(hn::LoadU(tag, features + (j - 1) * Simplices::kMostPoints + from), set(scale));
+    elevated[j] = hn::Sub(sum, hn::Mul(set(j), c));
+    sum = hn::Add(sum, c);
+  }
+  elevated[0] = sum;
+  Wholes base[D + 1], rank[D + 1], excess = hn::Zero(whole);
+  for (int i = 0; i <= D; ++i) {
+    const Floats nearest = hn::Round(hn::Mul(elevated[i], set(1 / kStep)));
+    rest[i] = hn::Sub(elevated[i], hn::Mul(nearest, set(kStep)));
+    const Wholes steps = hn::NearestInt(nearest);
+    base[i] = hn::Mul(steps, hn::Set(whole, D + 1));
+    rank[i] = hn::Zero(whole);
+    excess = hn::Add(excess, steps);
+  }
+  for (int i = 0; i < D; ++i)
+    for (int j = i + 1; j <= D; ++j) {
+      const Wholes less = hn::VecFromMask(whole, hn::RebindMask(whole, hn::Lt(rest[i], rest[j])));  // -1 or 0
+      rank[i] = hn::Sub(rank[i], less);
+      rank[j] = hn::Add(rank[j], hn::Add(less, hn::Set(whole, 1)));
+    }
+  Wholes ranks = hn::Zero(whole);
+  const Wholes round = hn::Set(whole, D + 1);
+  for (int i = 0; i <= D; ++i) {
+    rank[i] = hn::Add(rank[i], excess);
+    const auto low = hn::Lt(rank[i], hn::Zero(whole)), high = hn::Gt(rank[i], hn::Set(whole, D));
+    const Wholes wrap = hn::Sub(hn::IfThenElseZero(low, round), hn::IfThenElseZero(high, round));
+    rank[i] = hn::Add(rank[i], wrap);
+    rest[i] = hn::Mul(hn::Sub(rest[i], hn::ConvertTo(tag, wrap)), set(1 / kStep));
+    ranks = hn::Or(hn::ShiftLeft<3>(ranks), rank[i]);
+    if (i < D) hn::StoreU(hn::Add(base[i], wrap), whole, out.base[i] + from);
+  }
+  hn::StoreU(ranks, whole, out.ranks + from);
+
+  for (int sorted = 0; sorted < D; ++sorted)
+    for (int i = 0; i < D - sorted; ++i) {
+      const Floats larger = hn::Max(rest[i], rest[i + 1]);
+      rest[i + 1] = hn::Min(rest[i], rest[i + 1]);
+      rest[i] = larger;
+    }
+  hn::StoreU(hn::Sub(hn::Add(set(1), rest[D]), rest[0]), tag, out.weights[0] + from);
+  for (int r = 1; r <= D; ++r) hn::StoreU(hn::Sub(rest[D - r], rest[D - r + 1]), tag, out.weights[r] + from);
+}
+
+template <int D>
+void enclose_all(const float* features, int count, Simplices& out) {
+  constexpr int kLanes = static_cast<int>(hn::MaxLanes(hn::CappedTag<float, 16>()));
+  for (int from = 0; from < count; from += kLanes) enclose_some<D>(features, from, out);
+}
+
+void enclose(const float* features, int d, int count, Simplices& out) {
+  switch (d) {
+    case 1:
+      return enclose_all<1>(features, count, out);
+    case 2:
+      return enclose_all<2>(features, count, out);
+    case 3:
+      return enclose_all<3>(features, count, out);
+    case 4:
+      return enclose_all<4>(features, count, out);
+    default:
+      return enclose_all<5>(features, count, out);
   }
 }
+
+}  // namespace atrous::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace atrous {
+
+HWY_EXPORT(enclose);
+
+namespace {
+
+/// LatticeKey::step(d, axis).
+constexpr auto kSteps = [] {
+  std::array<std::array<LatticeKey, Simplices::kMostDimensions + 1>, Simplices::kMostDimensions + 1> steps;
+  for (int d = 1; d <= Simplices::kMostDimensions; ++d)
+    for (int axis = 0; axis <= d; ++axis)
+      steps[static_cast<std::size_t>(d)][static_cast<std::size_t>(axis)] = LatticeKey::step(d, axis);
+  return steps;
+}();
 
 }  // namespace
 
-void enclose_points(const float* features, int d, std::int64_t count, LatticeKey* keys, float* weights) {
-  switch (d) {
-    case 1:
-      return enclose<1>(features, count, keys, weights);
-    case 2:
-      return enclose<2>(features, count, keys, weights);
-    case 3:
-      return enclose<3>(features, count, keys, weights);
-    case 4:
-      return enclose<4>(features, count, keys, weights);
-    default:
-      return enclose<5>(features, count, keys, weights);
+void enclose_points(const float* features, int d, int count, Simplices& simplices) {
+  HWY_DYNAMIC_DISPATCH(enclose)(features, d, count, simplices);
+}
+
+void Simplices::corners(int d, int i, LatticeKey* keys) const {
+  int axis[8];  // by rank
+  LatticeKey key = LatticeKey::bias(d);
+  for (int k = 0; k <= d; ++k) {
+    axis[ranks[i] >> 3 * (d - k) & 7] = k;
+    if (k < d) key += LatticeKey::unit(k, base[k][i]);
   }
+  keys[0] = key;
+  // what exceeds the first vertex most loses most on the way to the last
+  for (int r = 1; r <= d; ++r)
+    keys[r] = key += kSteps[static_cast<std::size_t>(d)][static_cast<std::size_t>(axis[d + 1 - r])];
 }
 
 }  // namespace atrous
+#endif

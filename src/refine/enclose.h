@@ -9,8 +9,29 @@ namespace atrous {
 
 inline constexpr float kLargestFeature = 70'000;  ///< for whose simplex a key has room
 
-/// The simplex of the permutohedral lattice around each of `count` points of d features (1 to 5): the keys
-/// and barycentric weights of its d+1 vertices, point after point. Features must be within +-kLargestFeature.
-void enclose_points(const float* features, int d, std::int64_t count, LatticeKey* keys, float* weights);
+/// The simplices of the permutohedral lattice around points of d features, 1 to kMostDimensions.
+struct Simplices {
+  static constexpr int kMostDimensions = 5, kMostPoints = 64;
+
+  /// Of each point: the first d coordinates of the vertex whose coordinates are multiples of d+1.
+  std::int32_t base[kMostDimensions][kMostPoints];
+  /// The ranks of the d+1 coordinates by how far the point's exceed that vertex's, 3 bits each.
+  std::int32_t ranks[kMostPoints];
+  /// The point's barycentric weights in the d+1 vertices, in corners()' order.
+  float weights[kMostDimensions + 1][kMostPoints];
+
+  /// The vertices of point i's simplex.
+  void corners(int d, int i, LatticeKey* keys) const;
+  /// Whether points i and j are in the same simplex.
+  bool same(int d, int i, int j) const {
+    bool same = ranks[i] == ranks[j];
+    for (int k = 0; k < d && same; ++k) same = base[k][i] == base[k][j];
+    return same;
+  }
+};
+
+/// Of `count` points, at most Simplices::kMostPoints. Feature j of point i is at [j * kMostPoints + i], where
+/// kMostPoints of each can be read; features must be within +-kLargestFeature.
+void enclose_points(const float* features, int d, int count, Simplices& simplices);
 
 }  // namespace atrous

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eight labels at a time in single precision, whatever they are stored in. Included once an instruction set,
+// Blocks of labels in single precision, whatever they are stored in. Included once an instruction set,
 // inside HWY_NAMESPACE's files (Highway's foreach_target).
 #if defined(ATROUS_REFINE_LABEL_VECTOR_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef ATROUS_REFINE_LABEL_VECTOR_INL_H
@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "refine/label_rows.h"
 
@@ -19,14 +20,24 @@ namespace atrous::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-using LabelTag = hn::CappedTag<float, LabelRows::kBlock>;
+using LabelTag = hn::CappedTag<float, LabelRows::kEight>;
 using HalfTag = hn::Rebind<hwy::float16_t, LabelTag>;
 using LabelVector = hn::Vec<LabelTag>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(LabelTag()));
 
+/// The nearest halves. Where they are made in software the library cuts off what is behind their last bit.
+HWY_INLINE hn::Vec<HalfTag> to_half(LabelVector v) {
+#if HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+  const hn::RebindToSigned<LabelTag> bits;
+  v = hn::BitCast(LabelTag(), hn::Add(hn::BitCast(bits, v), hn::Set(bits, 1 << 12)));
+#endif
+  return hn::DemoteTo(HalfTag(), v);
+}
+
 /// A block of labels in registers.
+template <int kWidth>
 struct Labels {
-  static constexpr int kVectors = LabelRows::kBlock / kLanes;
+  static constexpr int kVectors = kWidth / kLanes;
 
   static HWY_INLINE Labels all(float value) {
     Labels result;
@@ -58,8 +69,7 @@ struct Labels {
   }
   HWY_INLINE void store(std::uint16_t* to) const {
     auto* halves = reinterpret_cast<hwy::float16_t*>(to);
-    for (int i = 0; i < kVectors; ++i)
-      hn::StoreU(hn::DemoteTo(HalfTag(), at[i]), HalfTag(), halves + i * kLanes);
+    for (int i = 0; i < kVectors; ++i) hn::StoreU(to_half(at[i]), HalfTag(), halves + i * kLanes);
   }
 
   /// this + weight * other
@@ -77,7 +87,7 @@ struct Labels {
   }
   /// As it would be in half precision.
   HWY_INLINE Labels rounded() const {
-    return map([](auto a) { return hn::PromoteTo(LabelTag(), hn::DemoteTo(HalfTag(), a)); });
+    return map([](auto a) { return hn::PromoteTo(LabelTag(), to_half(a)); });
   }
   HWY_INLINE Labels magnitude() const {
     return map([](auto a) { return hn::Abs(a); });
@@ -124,6 +134,22 @@ struct Labels {
 
   LabelVector at[kVectors];
 };
+
+/// f(width) with the width of rows as a constant.
+template <typename F>
+HWY_INLINE void with_width(int width, const F& f) {
+  static_assert(LabelRows::kWidest == 32);
+  switch (width) {
+    case 8:
+      return f(std::integral_constant<int, 8>());
+    case 16:
+      return f(std::integral_constant<int, 16>());
+    case 24:
+      return f(std::integral_constant<int, 24>());
+    default:
+      return f(std::integral_constant<int, 32>());
+  }
+}
 
 }  // namespace atrous::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

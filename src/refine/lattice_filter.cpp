@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "core/parallel.h"
 
@@ -16,40 +17,60 @@
 HWY_BEFORE_NAMESPACE();
 namespace atrous::HWY_NAMESPACE {
 
-constexpr int kBlock = LabelRows::kBlock;
+constexpr std::int64_t kAhead = 16;  ///< vertices whose rows are fetched before they are needed
 
-/// change <- the sums of what the vertices [begin, end) were given of a block, which is then taken
-void gather(const Permutohedral& lattice, const std::uint16_t* given, std::uint32_t* blocks, int block,
-            std::uint16_t* change, std::int64_t begin, std::int64_t end) {
-  std::fill(change + begin * kBlock, change + end * kBlock, std::uint16_t{0});
-  for (std::int64_t slot = lattice.first_slot(begin); slot < lattice.first_slot(end); ++slot) {
-    if ((blocks[slot] >> block & 1U) == 0) continue;
-    blocks[slot] &= ~(1U << block);
-    std::uint16_t* sum = change + std::int64_t{lattice.slot_vertex(slot)} * kBlock;
-    (Labels::load(sum) + Labels::load(given + slot * kBlock)).store(sum);
-  }
+/// change <- the sums of what the vertices [begin, end) were given of a block
+void gather(const Permutohedral& lattice, const std::uint16_t* given, const std::uint8_t* slot_blocks,
+            int block, std::uint16_t* change, int width, std::int64_t begin, std::int64_t end) {
+  with_width(width, [&](auto w) {
+    using Row = Labels<w>;
+    for (std::int64_t v = begin; v < end; ++v) {
+      const std::int64_t later =
+          lattice.vertex_slots(std::min(v + kAhead, end - 1)).back();  // the others are in order
+      __builtin_prefetch(given + later * w);
+      __builtin_prefetch(slot_blocks + later);
+      Row sum = Row::all(0);
+      for (const std::int32_t slot : lattice.vertex_slots(v))
+        if ((slot_blocks[slot] >> block & 1) != 0) sum = sum + Row::load(given + std::int64_t{slot} * w);
+      sum.store(change + v * w);
+    }
+  });
 }
 
-/// to <- each vertex's value plus half of those of its neighbours, for [begin, end)
-void blur(const Permutohedral::Neighbours& neighbours, const std::uint16_t* from, std::uint16_t* to,
+/// A vertex's value plus half of those of its neighbours along an axis, and what comes later is fetched.
+template <int kWidth>
+HWY_INLINE Labels<kWidth> blurred(const Permutohedral::Pair* neighbours, const std::uint16_t* from,
+                                  std::int64_t vertex, std::int64_t end) {
+  using Row = Labels<kWidth>;
+  const Permutohedral::Pair later = neighbours[std::min(vertex + kAhead, end)];
+  __builtin_prefetch(from + std::int64_t{later.before} * kWidth);
+  __builtin_prefetch(from + std::int64_t{later.after} * kWidth);
+  const auto [before, after] = neighbours[vertex];
+  return Row::load(from + vertex * kWidth)
+      .plus(0.5F,
+            Row::load(from + std::int64_t{before} * kWidth) + Row::load(from + std::int64_t{after} * kWidth));
+}
+
+/// Of the vertices [begin, end): to <- from, blurred along an axis
+void blur(const Permutohedral::Neighbours& axis, const std::uint16_t* from, std::uint16_t* to, int width,
           std::int64_t begin, std::int64_t end) {
-  const std::int32_t *before = neighbours.before.data(), *after = neighbours.after.data();
-  for (std::int64_t v = begin; v < end; ++v) {
-    const Labels sides = Labels::load(from + std::int64_t{before[v]} * kBlock) +
-                         Labels::load(from + std::int64_t{after[v]} * kBlock);
-    Labels::load(from + v * kBlock).plus(0.5F, sides).store(to + v * kBlock);
-  }
+  with_width(width, [&](auto w) {
+    for (std::int64_t v = begin; v < end; ++v) blurred<w>(axis.data(), from, v, end).store(to + v * w);
+  });
 }
 
-/// values += change for the vertices [begin, end)
-void absorb(const std::uint16_t* change, std::uint16_t* values, float* largest, float* travels,
-            std::int64_t begin, std::int64_t end) {
-  for (std::int64_t v = begin; v < end; ++v) {
-    const Labels step = Labels::load(change + v * kBlock), sum = Labels::load(values + v * kBlock) + step;
-    sum.store(values + v * kBlock);
-    largest[v] = std::max(sum.largest(), 0.0F);
-    travels[v] += step.magnitude().largest();
-  }
+/// Of the vertices [begin, end): values += from, blurred along an axis
+void absorb(const Permutohedral::Neighbours& axis, const std::uint16_t* from, std::uint16_t* values,
+            float* largest, float* travels, int width, std::int64_t begin, std::int64_t end) {
+  with_width(width, [&](auto w) {
+    using Row = Labels<w>;
+    for (std::int64_t v = begin; v < end; ++v) {
+      const Row step = blurred<w>(axis.data(), from, v, end), sum = Row::load(values + v * w) + step;
+      sum.store(values + v * w);
+      if (largest != nullptr) largest[v] = std::max(sum.largest(), 0.0F);
+      travels[v] += step.magnitude().largest();
+    }
+  });
 }
 
 }  // namespace atrous::HWY_NAMESPACE
@@ -84,12 +105,11 @@ LatticeFilter::LatticeFilter(Permutohedral lattice, float most_ones, std::span<c
       takes_(static_cast<std::size_t>(lattice_.cells() * Permutohedral::kCell)),
       gains_(takes_.size()),
       values_(lattice_.vertices(), labels),
-      given_(lattice_.slots(), labels),
-      change_(static_cast<std::size_t>((lattice_.vertices() + 1) * LabelRows::kBlock), 0),
-      blurred_(change_),
-      largest_(static_cast<std::size_t>(lattice_.vertices() * LabelRows::blocks_of(labels)), 0),
+      given_(lattice_.slots() + 1, labels),
+      change_(static_cast<std::size_t>((lattice_.vertices() + 1) * values_.width()), 0),
+      largest_(static_cast<std::size_t>(lattice_.vertices() * (LabelRows::blocks_of(labels) - 1)), 0),
       travels_(static_cast<std::size_t>(lattice_.vertices()), 0),
-      given_blocks_(static_cast<std::size_t>(lattice_.slots()), 0),
+      slot_blocks_(static_cast<std::size_t>(lattice_.slots()), 0),
       cell_blocks_(static_cast<std::size_t>(lattice_.cells()), 0) {
   values_.clear();
   const float scale =
@@ -105,30 +125,31 @@ LatticeFilter::LatticeFilter(Permutohedral lattice, float most_ones, std::span<c
 }
 
 void LatticeFilter::follow() {
-  std::uint32_t blocks = 0;
-  for (std::uint32_t& of_cell : cell_blocks_) {
-    blocks |= of_cell;
-    of_cell = 0;
-  }
+  unsigned blocks = 0;
+  for (const std::uint8_t of_cell : cell_blocks_) blocks |= of_cell;
   for (; blocks != 0; blocks &= blocks - 1) follow(std::countr_zero(blocks));
 }
 
 void LatticeFilter::follow(int block) {
-  parallel_blocks(lattice_.vertices(), [&](std::int64_t begin, std::int64_t end) {
+  const int width = values_.width();
+  const std::int64_t vertices = lattice_.vertices();
+  std::uint16_t *change = change_.data(), *blurred = given_.block(block);
+  parallel_blocks(vertices, [&](std::int64_t begin, std::int64_t end) {
     HWY_DYNAMIC_DISPATCH(gather)
-    (lattice_, given_.block(block), given_blocks_.data(), block, change_.data(), begin, end);
+    (lattice_, given_.block(block), slot_blocks_.data(), block, change, width, begin, end);
   });
-  for (int axis = 0; axis < lattice_.corners(); ++axis) {
-    parallel_blocks(lattice_.vertices(), [&](std::int64_t begin, std::int64_t end) {
-      HWY_DYNAMIC_DISPATCH(blur)
-      (lattice_.neighbours(axis), change_.data(), blurred_.data(), begin, end);
+  std::fill_n(blurred + vertices * width, width, std::uint16_t{0});
+  const std::vector<Permutohedral::Neighbours>& axes = lattice_.neighbours();
+  for (std::size_t axis = 0; axis + 1 < axes.size(); ++axis) {
+    parallel_blocks(vertices, [&](std::int64_t begin, std::int64_t end) {
+      HWY_DYNAMIC_DISPATCH(blur)(axes[axis], change, blurred, width, begin, end);
     });
-    change_.swap(blurred_);
+    std::swap(change, blurred);
   }
-  parallel_blocks(lattice_.vertices(), [&](std::int64_t begin, std::int64_t end) {
+  float* largest = block == 0 ? nullptr : largest_.data() + (block - 1) * vertices;
+  parallel_blocks(vertices, [&](std::int64_t begin, std::int64_t end) {
     HWY_DYNAMIC_DISPATCH(absorb)
-    (change_.data(), values_.block(block), largest_.data() + block * lattice_.vertices(), travels_.data(),
-     begin, end);
+    (axes.back(), change, values_.block(block), largest, travels_.data(), width, begin, end);
   });
 }
 

@@ -26,19 +26,19 @@ class LatticeFilter {
   /// The filter's value at a point is takes(cell)[i] times the sum over its shares of weight * values().
   const float* takes(std::int64_t cell) const { return takes_.data() + cell * Permutohedral::kCell; }
   const LabelRows& values() const { return values_; }
-  /// The largest of a block's values at each vertex, or 0.
-  const float* largest(int block) const { return largest_.data() + block * lattice_.vertices(); }
+  /// The largest of a block's values at each vertex, or 0; not of the first block.
+  const float* largest(int block) const { return largest_.data() + (block - 1) * lattice_.vertices(); }
 
   /// How far each vertex's values have moved, at most, since they were 0.
   const float* travels() const { return travels_.data(); }
 
   /// What a point whose value changes gives a vertex is its share's weight * takes(cell)[i] * gains(cell)[i]
-  /// times the change. A row a slot of the lattice, of which given_blocks() has a bit for each block that
-  /// counts; cell_blocks() those of any of the cell's slots.
+  /// times the change. A row a slot of the lattice; a cell says of each of its slots which blocks count, a
+  /// bit each, and of all of them together which any does. Where none does the slots need not say so.
   const float* gains(std::int64_t cell) const { return gains_.data() + cell * Permutohedral::kCell; }
   LabelRows& given() { return given_; }
-  std::uint32_t* given_blocks() { return given_blocks_.data(); }
-  std::uint32_t& cell_blocks(std::int64_t cell) { return cell_blocks_[static_cast<std::size_t>(cell)]; }
+  std::uint8_t* slot_blocks(std::int64_t cell) { return slot_blocks_.data() + lattice_.first_slot(cell); }
+  std::uint8_t& cell_blocks(std::int64_t cell) { return cell_blocks_[static_cast<std::size_t>(cell)]; }
 
   /// Takes in what was given.
   void follow();
@@ -48,10 +48,10 @@ class LatticeFilter {
 
   Permutohedral lattice_;
   LargeVector<float> takes_, gains_;  ///< of points
-  LabelRows values_, given_;
-  LargeVector<std::uint16_t> change_, blurred_;  ///< of vertices, of a block; and a 0 behind them
+  LabelRows values_, given_;  ///< what was given makes room for the blurs, so there is a row more than slots
+  LargeVector<std::uint16_t> change_;  ///< of vertices, of a block; and a 0 behind them
   LargeVector<float> largest_, travels_;
-  std::vector<std::uint32_t> given_blocks_, cell_blocks_;
+  std::vector<std::uint8_t> slot_blocks_, cell_blocks_;
 };
 
 }  // namespace atrous

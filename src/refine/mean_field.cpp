@@ -2,12 +2,12 @@
 #include "refine/mean_field.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <span>
 
-#include "core/half.h"
 #include "core/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -20,58 +20,50 @@ HWY_BEFORE_NAMESPACE();
 namespace atrous::HWY_NAMESPACE {
 
 void step_cell(const MeanFieldStep& step, std::int64_t cell, CellScratch& scratch) {
-  CellStep(step, cell, scratch).run();
+  with_width(step.q.width(), [&](auto width) { CellStep<width>(step, cell, scratch).run(); });
 }
 
-/// Points [begin, end): energies in the order of `labels`, less the smallest, and behind them infinity; and
-/// the smallest of every block.
-void set_energies(const ScoreMap& unary, const std::int32_t* order, std::span<const std::int32_t> labels,
-                  std::int64_t begin, std::int64_t end, std::int64_t pitch, LabelRows& energy,
-                  std::uint16_t* least) {
-  const int blocks = LabelRows::blocks_of(unary.classes);
-  HWY_ALIGN float padding[kBlock];
-  for (int k = 0; k < kBlock; ++k)
-    padding[k] = (blocks - 1) * kBlock + k < unary.classes ? 0 : std::numeric_limits<float>::infinity();
-  const Labels pad = Labels::load(padding);
-  auto smaller = [](auto a, auto b) { return hn::Min(a, b); };
-  Labels row[LabelRows::kMostBlocks];
+/// Points [begin, end): energies in the order of `labels`, and the smallest of every block but the first.
+void sort_energies(ScoreMap& unary, const std::int32_t* order, std::span<const std::int32_t> labels,
+                   std::int64_t begin, std::int64_t end, std::int64_t pitch, float* least) {
+  const int width = LabelRows::width_of(unary.classes);
+  HWY_ALIGN float row[kMostLabels];
   for (std::int64_t i = begin; i < end; ++i) {
-    const float* from = unary.pixel(static_cast<std::size_t>(order[i]));
-    Labels smallest = Labels::all(std::numeric_limits<float>::max());
-    for (int b = 0; b < blocks; ++b) {
-      row[b] = Labels::gather(from, labels.data() + b * kBlock);
-      smallest = smallest.combine(row[b], smaller);
-    }
-    const Labels origin = Labels::all(smallest.smallest());
-    for (int b = 0; b < blocks; ++b) {
-      row[b] = (row[b] - origin).combine(Labels::all(60'000), smaller);
-      if (b == blocks - 1) row[b] = row[b] + pad;
-      row[b].store(energy.block(b) + i * kBlock);
-      if (b > 0) least[b * pitch + i] = float_to_half(row[b].smallest());
-    }
+    float* pixel = unary.pixel(static_cast<std::size_t>(order[i]));
+    for (std::size_t k = 0; k < labels.size(); ++k) row[k] = pixel[labels[k]];
+    std::copy_n(row, unary.classes, pixel);
+    for (int from = width; from < unary.classes; from += width)
+      least[(from / width - 1) * pitch + i] =
+          *std::min_element(row + from, row + std::min(from + width, unary.classes));
   }
 }
 
 /// Points [begin, end) of the map <- their probabilities, divided by their sum; `places`: where each label is
-/// in the rows.
+/// in the rows, if not in its own place.
 void write_points(const LabelRows& q, std::span<const std::int32_t> places, const std::int32_t* order,
                   std::int64_t begin, std::int64_t end, ScoreMap& map) {
   const int blocks = LabelRows::blocks_of(map.classes);
   HWY_ALIGN float row[kMostLabels];
-  for (std::int64_t i = begin; i < end; ++i) {
-    Labels sum = Labels::all(0);
-    for (int b = 0; b < blocks; ++b) {
-      const Labels values = Labels::load(q.block(b) + i * kBlock);
-      values.store(row + b * kBlock);
-      sum = sum + values;
+  with_width(q.width(), [&](auto w) {
+    using Row = Labels<w>;
+    using Eight = Labels<LabelRows::kEight>;
+    for (std::int64_t i = begin; i < end; ++i) {
+      Row sum = Row::all(0);
+      for (int b = 0; b < blocks; ++b) {
+        const Row values = Row::load(q.block(b) + i * w);
+        values.store(row + b * w);
+        sum = sum + values;
+      }
+      const float share = 1 / sum.total();
+      float* pixel = map.pixel(static_cast<std::size_t>(order[i]));
+      int l = 0;
+      for (; l + LabelRows::kEight <= map.classes; l += LabelRows::kEight)
+        ((places.empty() ? Eight::load(row + l) : Eight::gather(row, places.data() + l)) * share)
+            .store(pixel + l);
+      for (; l < map.classes; ++l)
+        pixel[l] = row[places.empty() ? l : places[static_cast<std::size_t>(l)]] * share;
     }
-    const float share = 1 / sum.total();
-    float* pixel = map.pixel(static_cast<std::size_t>(order[i]));
-    int l = 0;
-    for (; l + kBlock <= map.classes; l += kBlock)
-      (Labels::gather(row, places.data() + l) * share).store(pixel + l);
-    for (; l < map.classes; ++l) pixel[l] = row[places[static_cast<std::size_t>(l)]] * share;
-  }
+  });
 }
 
 }  // namespace atrous::HWY_NAMESPACE
@@ -81,7 +73,7 @@ HWY_AFTER_NAMESPACE();
 namespace atrous {
 
 HWY_EXPORT(step_cell);
-HWY_EXPORT(set_energies);
+HWY_EXPORT(sort_energies);
 HWY_EXPORT(write_points);
 
 namespace {
@@ -116,26 +108,26 @@ float largest_compatibility(std::span<const float> mu, int labels) {
 
 }  // namespace
 
-MeanField::MeanField(const ScoreMap& unary, std::vector<std::int32_t> order,
-                     std::vector<LatticeFilter> filters, const CrfParams& params)
+MeanField::MeanField(ScoreMap& unary, LargeVector<std::int32_t> order, std::vector<LatticeFilter> filters,
+                     const CrfParams& params)
     : order_(std::move(order)),
       filters_(std::move(filters)),
       params_(params),
-      labels_(by_probability(unary)),
-      energy_(std::ssize(order_), unary.classes),
+      map_(unary),
       q_(std::ssize(order_), unary.classes),
-      live_(order_.size(), 1),
       alarms_(order_.size()) {
-  q_.clear();
-  if (!params.compatibility.empty()) std::iota(labels_.begin(), labels_.end(), 0);
-  std::vector<std::int32_t> gathered = labels_;  // whole blocks
-  gathered.resize(static_cast<std::size_t>(LabelRows::blocks_of(unary.classes) * kBlock), labels_.front());
-  const std::int64_t cells = filters_.front().lattice().cells();
-  least_.resize(static_cast<std::size_t>(LabelRows::blocks_of(unary.classes) * cells * kCell));
-  parallel_blocks(std::ssize(order_), [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(set_energies)
-    (unary, order_.data(), gathered, begin, end, cells * kCell, energy_, least_.data());
-  });
+  const std::int64_t cells = filters_.front().lattice().cells(), pitch = cells * kCell;
+  const int blocks = LabelRows::blocks_of(unary.classes);
+  if (blocks > 1 && params.compatibility.empty()) {
+    labels_ = by_probability(unary);
+    live_.assign(order_.size(), 1);
+    least_.resize(static_cast<std::size_t>((blocks - 1) * pitch));
+    parallel_blocks(std::ssize(order_), [&](std::int64_t begin, std::int64_t end) {
+      HWY_DYNAMIC_DISPATCH(sort_energies)
+      (unary, order_.data(), labels_, begin, end, pitch, least_.data());
+    });
+  }
+  q_.clear(1);
   for (std::int64_t cell = 0; cell < cells; ++cell) {
     std::int64_t vertices = 0;
     for (const LatticeFilter& filter : filters_) vertices += std::ssize(filter.lattice().cell_vertices(cell));
@@ -148,27 +140,29 @@ void MeanField::filter() {
 }
 
 void MeanField::update(bool last) {
-  const int labels = static_cast<int>(labels_.size());
-  const MeanFieldStep step{filters_,     energy_,
-                           q_,           least_.data(),
-                           live_.data(), alarms_.data(),
-                           params_,      std::ssize(order_),
-                           labels,       1 / largest_compatibility(params_.compatibility, labels),
-                           first_,       last};
+  const int labels = map_.classes;
+  const Energies energies(map_, order_.data());
+  const MeanFieldStep step{filters_,      energies,
+                           least_.data(), q_,
+                           live_.data(),  alarms_.data(),
+                           params_,       std::ssize(order_),
+                           labels,        1 / largest_compatibility(params_.compatibility, labels),
+                           first_,        last};
   const std::int64_t cells = filters_.front().lattice().cells();
-  parallel_for(cells, [&](std::int64_t cell) {
+  std::atomic<std::int64_t> next = 0;
+  parallel_for(std::min<std::int64_t>(team_size(), cells), [&](std::int64_t) {
     CellScratch scratch(most_vertices_, labels);
-    HWY_DYNAMIC_DISPATCH(step_cell)(step, cell, scratch);
+    for (std::int64_t cell; (cell = next++) < cells;) HWY_DYNAMIC_DISPATCH(step_cell)(step, cell, scratch);
   });
   first_ = false;
 }
 
-void MeanField::write_to(ScoreMap& map) const {
+void MeanField::finish() {
   std::vector<std::int32_t> places(labels_.size());
   for (std::size_t k = 0; k < labels_.size(); ++k)
     places[static_cast<std::size_t>(labels_[k])] = static_cast<std::int32_t>(k);
   parallel_blocks(std::ssize(order_), [&](std::int64_t begin, std::int64_t end) {
-    HWY_DYNAMIC_DISPATCH(write_points)(q_, places, order_.data(), begin, end, map);
+    HWY_DYNAMIC_DISPATCH(write_points)(q_, places, order_.data(), begin, end, map_);
   });
 }
 

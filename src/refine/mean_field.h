@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/image.h"
+#include "refine/cell_step.h"
 #include "refine/crf_params.h"
 #include "refine/lattice_filter.h"
 
@@ -17,9 +18,9 @@ namespace atrous {
 /// block has the most probable ones, and after a few iterations it is the only one nearly everywhere.
 class MeanField {
  public:
-  /// Of the pixels order[0], order[1], ..., which are the filters' points, with the energies `unary`.
-  /// `params` are kept by reference.
-  MeanField(const ScoreMap& unary, std::vector<std::int32_t> order, std::vector<LatticeFilter> filters,
+  /// Of the pixels order[0], order[1], ..., which are the filters' points, with the energies `unary`, kept by
+  /// reference, as are `params`. Where a point has several blocks, a pixel's energies change places.
+  MeanField(ScoreMap& unary, LargeVector<std::int32_t> order, std::vector<LatticeFilter> filters,
             const CrfParams& params);
 
   /// update() once, for q = softmax(-energy); then for each step filter() and update():
@@ -29,19 +30,17 @@ class MeanField {
   void filter();
   void update(bool last);
 
-  /// The probabilities, in a map like `unary`.
-  void write_to(ScoreMap& map) const;
+  /// The probabilities take the energies' places.
+  void finish();
 
  private:
-  std::vector<std::int32_t> order_;
+  LargeVector<std::int32_t> order_;
   std::vector<LatticeFilter> filters_;
   const CrfParams& params_;
-  std::vector<std::int32_t> labels_;  ///< in the rows' order
-  /// Less the point's smallest, so that those that matter are near 0; padded with infinity.
-  LabelRows energy_;
+  ScoreMap& map_;
+  std::vector<std::int32_t> labels_;  ///< in the rows' order, where they are not in their own
+  LargeVector<float> least_;          ///< of each block but the first, the smallest energy of each point
   LabelRows q_;
-  /// The smallest energy of each block: blocks x whole cells, half precision.
-  LargeVector<std::uint16_t> least_;
   LargeVector<std::uint32_t> live_;  ///< a point: the blocks, a bit each, that it needed at the last step
   LargeVector<float> alarms_;        ///< a point: how far its messages travel before it is computed again
   std::int64_t most_vertices_ = 0;   ///< of a cell, in all filters

@@ -12,10 +12,17 @@
 
 namespace atrous {
 
-Permutohedral::Permutohedral(std::span<const float> features, int dimensions)
-    : dimensions_(dimensions), points_(static_cast<std::int64_t>(features.size()) / dimensions) {
-  if (const auto bad = find_outside(features, kLargestFeature))
-    fail(ErrorCode::invalid_argument, "permutohedral lattice: a feature of {} is out of range", *bad);
+namespace {
+
+ATROUS_VECTORISE void quantise(const float* weights, int count, std::uint16_t* to) {
+  for (int i = 0; i < count; ++i)
+    to[i] = static_cast<std::uint16_t>(std::clamp(weights[i], 0.0F, 1.0F) * Permutohedral::kWhole + 0.5F);
+}
+
+}  // namespace
+
+Permutohedral::Permutohedral(std::int64_t points, int dimensions, const Features& features)
+    : dimensions_(dimensions), points_(points) {
   std::vector<LargeVector<LatticeKey>> cells(static_cast<std::size_t>(this->cells()));
   share_vertices_.resize(static_cast<std::size_t>(this->cells() * corners() * kCell));
   share_weights_.resize(share_vertices_.size());
@@ -28,32 +35,37 @@ Permutohedral::Permutohedral(std::span<const float> features, int dimensions)
 }
 
 /// Fills a cell's shares and lists its vertices' keys.
-void Permutohedral::place_points(std::span<const float> features, std::int64_t cell,
+void Permutohedral::place_points(const Features& features, std::int64_t cell,
                                  LargeVector<LatticeKey>& cell_keys) {
-  constexpr std::int64_t kBatch = 64;
-  std::array<LatticeKey, kBatch*(kMostDimensions + 1)> keys;
-  std::array<float, keys.size()> weights;
+  constexpr int kBatch = Simplices::kMostPoints, kMostCorners = Simplices::kMostDimensions + 1;
+  std::array<float, Simplices::kMostDimensions * kBatch> given{};
+  Simplices simplices;
+  LatticeKey keys[kMostCorners];
+  std::uint16_t corner[kMostCorners];
   VertexTable table(kCell);
   const std::int64_t first = cell * kCell, count = std::min(points_ - first, kCell);
   std::uint16_t* const vertex = share_vertices_.data() + first * corners();
   std::uint16_t* const weight = share_weights_.data() + first * corners();
   for (std::int64_t begin = 0; begin < count; begin += kBatch) {
-    const std::int64_t batch = std::min(kBatch, count - begin);
-    enclose_points(features.data() + (first + begin) * dimensions_, dimensions_, batch, keys.data(),
-                   weights.data());
-    for (int r = 0; r < corners(); ++r)
-      for (std::int64_t i = 0; i < batch; ++i) {
-        const auto from = static_cast<std::size_t>(i * corners() + r);
-        const std::int64_t to = r * kCell + begin + i;
-        vertex[to] = static_cast<std::uint16_t>(table.insert(keys[from]));
-        weight[to] = static_cast<std::uint16_t>(std::clamp(weights[from], 0.0F, 1.0F) * kWhole + 0.5F);
+    const int batch = static_cast<int>(std::min<std::int64_t>(kBatch, count - begin));
+    features(first + begin, batch, given.data());
+    if (const auto bad = find_outside(given, kLargestFeature))
+      fail(ErrorCode::invalid_argument, "permutohedral lattice: a feature of {} is out of range", *bad);
+    enclose_points(given.data(), dimensions_, batch, simplices);
+    for (int i = 0; i < batch; ++i) {
+      if (i == 0 || !simplices.same(dimensions_, i - 1, i)) {
+        simplices.corners(dimensions_, i, keys);
+        for (int r = 0; r < corners(); ++r) corner[r] = static_cast<std::uint16_t>(table.insert(keys[r]));
       }
+      for (int r = 0; r < corners(); ++r) vertex[r * kCell + begin + i] = corner[r];
+    }
+    for (int r = 0; r < corners(); ++r) quantise(simplices.weights[r], batch, weight + r * kCell + begin);
   }
   for (int r = 0; r < corners(); ++r) {
     std::fill(vertex + r * kCell + count, vertex + (r + 1) * kCell, std::uint16_t{0});
     std::fill(weight + r * kCell + count, weight + (r + 1) * kCell, std::uint16_t{0});
   }
-  cell_keys = table.keys();
+  cell_keys = std::move(table).take_keys();
 }
 
 /// Numbers the vertices of all cells, in order of first appearance.
@@ -61,7 +73,7 @@ VertexTable Permutohedral::merge(std::span<const LargeVector<LatticeKey>> cells)
   constexpr std::size_t kAhead = 8;
   cell_first_ = {0};
   for (const auto& keys : cells)
-    cell_first_.push_back(cell_first_.back() + static_cast<std::int64_t>(keys.size()));
+    cell_first_.push_back(cell_first_.back() + static_cast<std::int32_t>(keys.size()));
   cell_vertices_.resize(static_cast<std::size_t>(cell_first_.back()));
   VertexTable table(cell_first_.back() / 2);
   auto to = cell_vertices_.begin();
@@ -74,15 +86,14 @@ VertexTable Permutohedral::merge(std::span<const LargeVector<LatticeKey>> cells)
 }
 
 void Permutohedral::assign_slots(std::int64_t vertices) {
-  first_slot_.assign(static_cast<std::size_t>(vertices + 1), 0);
-  for (const std::int32_t v : cell_vertices_) ++first_slot_[static_cast<std::size_t>(v) + 1];
-  for (std::size_t v = 1; v < first_slot_.size(); ++v) first_slot_[v] += first_slot_[v - 1];
-  std::vector<std::int32_t> next(first_slot_.begin(), first_slot_.end() - 1);
-  cell_slots_.resize(cell_vertices_.size());
-  slot_vertices_.resize(cell_vertices_.size());
-  for (std::size_t i = 0; i < cell_slots_.size(); ++i) {
-    cell_slots_[i] = next[static_cast<std::size_t>(cell_vertices_[i])]++;
-    slot_vertices_[static_cast<std::size_t>(cell_slots_[i])] = cell_vertices_[i];
+  vertex_first_.assign(static_cast<std::size_t>(vertices + 1), 0);
+  for (const std::int32_t v : cell_vertices_) ++vertex_first_[static_cast<std::size_t>(v) + 1];
+  for (std::size_t v = 1; v < vertex_first_.size(); ++v) vertex_first_[v] += vertex_first_[v - 1];
+  std::vector<std::int32_t> next(vertex_first_.begin(), vertex_first_.end() - 1);
+  vertex_slots_.resize(cell_vertices_.size());
+  for (std::size_t slot = 0; slot < cell_vertices_.size(); ++slot) {
+    const auto vertex = static_cast<std::size_t>(cell_vertices_[slot]);
+    vertex_slots_[static_cast<std::size_t>(next[vertex]++)] = static_cast<std::int32_t>(slot);
   }
 }
 
@@ -93,15 +104,15 @@ void Permutohedral::link(const VertexTable& table) {
     const LatticeKey step = LatticeKey::step(dimensions_, static_cast<int>(axis));
     const auto count = static_cast<std::size_t>(table.size());
     const auto none = static_cast<std::int32_t>(count);
-    auto& [before, after] = neighbours_[static_cast<std::size_t>(axis)];
-    before.assign(count, none), after.assign(count, none);
+    Neighbours& neighbours = neighbours_[static_cast<std::size_t>(axis)];
+    neighbours.assign(count + 1, {none, none});
     const LargeVector<LatticeKey>& keys = table.keys();
     for (std::size_t v = 0; v < count; ++v) {
       if (v + kAhead < count) table.prefetch(keys[v + kAhead] + step);
       const std::int32_t next = table.find(keys[v] + step);
       if (next < 0) continue;
-      after[v] = next;
-      before[static_cast<std::size_t>(next)] = static_cast<std::int32_t>(v);
+      neighbours[v].after = next;
+      neighbours[static_cast<std::size_t>(next)].before = static_cast<std::int32_t>(v);
     }
   });
 }
@@ -109,16 +120,18 @@ void Permutohedral::link(const VertexTable& table) {
 std::vector<float> Permutohedral::splat_ones() const {
   std::vector<float> gathered(static_cast<std::size_t>(slots()));
   parallel_for(cells(), [&](std::int64_t cell) {
-    const std::span<const std::int32_t> slots = cell_slots(cell);
     const Shares s = shares(cell);
-    std::vector<std::uint32_t> sums(slots.size());
+    std::vector<std::uint32_t> sums(cell_vertices(cell).size());
     for (std::int64_t i = 0; i < corners() * kCell; ++i) sums[s.vertices[i]] += s.weights[i];
-    for (std::size_t v = 0; v < slots.size(); ++v)
-      gathered[static_cast<std::size_t>(slots[v])] = static_cast<float>(sums[v]) / kWhole;
+    std::transform(sums.begin(), sums.end(), gathered.begin() + first_slot(cell),
+                   [](std::uint32_t sum) { return static_cast<float>(sum) / kWhole; });
   });
   std::vector<float> result(static_cast<std::size_t>(vertices()));
-  for (std::size_t slot = 0; slot < gathered.size(); ++slot)
-    result[static_cast<std::size_t>(slot_vertices_[slot])] += gathered[slot];
+  parallel_blocks(vertices(), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t v = begin; v < end; ++v)
+      for (const std::int32_t slot : vertex_slots(v))
+        result[static_cast<std::size_t>(v)] += gathered[static_cast<std::size_t>(slot)];
+  });
   return result;
 }
 
@@ -128,8 +141,8 @@ std::vector<float> Permutohedral::filter_ones(std::vector<float> values) const {
   for (const Neighbours& neighbours : neighbours_) {
     parallel_blocks(vertices(), [&](std::int64_t begin, std::int64_t end) {
       for (auto v = static_cast<std::size_t>(begin); v < static_cast<std::size_t>(end); ++v)
-        blurred[v] = values[v] + 0.5F * (values[static_cast<std::size_t>(neighbours.before[v])] +
-                                         values[static_cast<std::size_t>(neighbours.after[v])]);
+        blurred[v] = values[v] + 0.5F * (values[static_cast<std::size_t>(neighbours[v].before)] +
+                                         values[static_cast<std::size_t>(neighbours[v].after)]);
     });
     values.swap(blurred);
   }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "core/large_vector.h"
+#include "refine/enclose.h"
 #include "refine/vertex_table.h"
 
 namespace atrous {
@@ -17,10 +19,9 @@ namespace atrous {
 ///
 /// Points are in cells of kCell that follow each other and share few vertices. A cell knows its vertices by
 /// numbers of its own, so that what passes between its points and vertices stays in the cache; a vertex then
-/// adds up what the cells around it gathered, each of which has a slot for it.
+/// adds up what the cells around it gathered, each of which has a slot for each of its vertices.
 class Permutohedral {
  public:
-  static constexpr int kMostDimensions = 5;
   static constexpr std::int64_t kCell = 4096;
   static constexpr float kWhole = 65535;  ///< the weight of a point that lies on a vertex
 
@@ -30,18 +31,24 @@ class Permutohedral {
     const std::uint16_t *vertices, *weights;
   };
 
-  /// Of every vertex the one before and the one after it along an axis; vertices() where there is none.
-  struct Neighbours {
-    LargeVector<std::int32_t> before, after;
+  /// Of every vertex the one before and the one after it along an axis; vertices() where there is none, and
+  /// for vertices() itself.
+  struct Pair {
+    std::int32_t before, after;
   };
+  using Neighbours = LargeVector<Pair>;
 
-  /// `features`: the d features of a point together, d from 1 to kMostDimensions. Points that are near each
-  /// other should follow each other. Error{invalid_argument} where a feature is too large or not finite. The
-  /// result does not depend on the number of threads.
-  Permutohedral(std::span<const float> features, int dimensions);
+  /// Writes feature j of point first + i, for i < count, to to[j * Simplices::kMostPoints + i]; the result
+  /// does not depend on how points are asked for.
+  using Features = std::function<void(std::int64_t first, int count, float* to)>;
+
+  /// Of points of d features each, d from 1 to Simplices::kMostDimensions. Points that are near each other
+  /// should follow each other. Error{invalid_argument} where a feature is too large or not finite. The result
+  /// does not depend on the number of threads.
+  Permutohedral(std::int64_t points, int dimensions, const Features& features);
 
   std::int64_t points() const { return points_; }
-  std::int64_t vertices() const { return static_cast<std::int64_t>(first_slot_.size()) - 1; }
+  std::int64_t vertices() const { return static_cast<std::int64_t>(vertex_first_.size()) - 1; }
   int corners() const { return dimensions_ + 1; }  ///< of the simplex around a point; axes, too
 
   std::int64_t cells() const { return (points_ + kCell - 1) / kCell; }
@@ -49,18 +56,18 @@ class Permutohedral {
     const auto first = static_cast<std::size_t>(cell * corners() * kCell);
     return {share_vertices_.data() + first, share_weights_.data() + first};
   }
-  /// The vertices that enclose points of a cell, each once.
+  /// The vertices that enclose points of a cell, each once. The k-th has the slot first_slot(cell) + k.
   std::span<const std::int32_t> cell_vertices(std::int64_t cell) const {
-    return of_cell(cell_vertices_, cell);
+    return part(cell_vertices_, cell_first_, cell);
   }
-  /// Of each of cell_vertices(), the slot in which it keeps what the cell gathers.
-  std::span<const std::int32_t> cell_slots(std::int64_t cell) const { return of_cell(cell_slots_, cell); }
-  /// A vertex has the slots [first_slot(v), first_slot(v + 1)), in the cells' order.
-  std::int32_t first_slot(std::int64_t vertex) const { return first_slot_[static_cast<std::size_t>(vertex)]; }
-  std::int32_t slot_vertex(std::int64_t slot) const { return slot_vertices_[static_cast<std::size_t>(slot)]; }
-  std::int64_t slots() const { return static_cast<std::int64_t>(cell_slots_.size()); }
+  std::int64_t first_slot(std::int64_t cell) const { return cell_first_[static_cast<std::size_t>(cell)]; }
+  /// The slots of a vertex, in the cells' order.
+  std::span<const std::int32_t> vertex_slots(std::int64_t vertex) const {
+    return part(vertex_slots_, vertex_first_, vertex);
+  }
+  std::int64_t slots() const { return std::ssize(vertex_slots_); }
 
-  const Neighbours& neighbours(int axis) const { return neighbours_[static_cast<std::size_t>(axis)]; }
+  const std::vector<Neighbours>& neighbours() const { return neighbours_; }  ///< of each axis
 
   /// What a slice is multiplied by after the blurs of all axes.
   float blur_gain() const;
@@ -72,12 +79,12 @@ class Permutohedral {
   std::vector<float> filter_ones(std::vector<float> splatted) const;
 
  private:
-  template <typename T>
-  std::span<const T> of_cell(const std::vector<T>& all, std::int64_t cell) const {
-    const auto c = static_cast<std::size_t>(cell);
-    return {all.data() + cell_first_[c], all.data() + cell_first_[c + 1]};
+  static std::span<const std::int32_t> part(const std::vector<std::int32_t>& all,
+                                            const std::vector<std::int32_t>& first, std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    return {all.data() + first[at], all.data() + first[at + 1]};
   }
-  void place_points(std::span<const float> features, std::int64_t cell, LargeVector<LatticeKey>& keys);
+  void place_points(const Features& features, std::int64_t cell, LargeVector<LatticeKey>& keys);
   VertexTable merge(std::span<const LargeVector<LatticeKey>> cells);
   void assign_slots(std::int64_t vertices);
   void link(const VertexTable& table);
@@ -85,11 +92,9 @@ class Permutohedral {
   int dimensions_;
   std::int64_t points_;
   LargeVector<std::uint16_t> share_vertices_, share_weights_;  ///< cells x (d+1) x kCell
-  std::vector<std::int64_t> cell_first_;                       ///< cells + 1: where a cell's vertices begin
-  std::vector<std::int32_t> cell_vertices_, cell_slots_;
-  std::vector<std::int32_t> first_slot_;  ///< vertices + 1
-  std::vector<std::int32_t> slot_vertices_;
-  std::vector<Neighbours> neighbours_;  ///< d+1
+  std::vector<std::int32_t> cell_vertices_, cell_first_;       ///< and where a cell's begin: cells + 1
+  std::vector<std::int32_t> vertex_slots_, vertex_first_;      ///< and where a vertex's begin: vertices + 1
+  std::vector<Neighbours> neighbours_;                         ///< d+1
 };
 
 }  // namespace atrous

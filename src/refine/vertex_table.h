@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "core/large_vector.h"
 #include "refine/lattice_key.h"
@@ -35,6 +36,7 @@ class VertexTable {
   void prefetch(const LatticeKey& key) const { __builtin_prefetch(&slots_[first_slot(key)]); }
 
   const LargeVector<LatticeKey>& keys() const { return keys_; }
+  LargeVector<LatticeKey> take_keys() && { return std::move(keys_); }
   std::int64_t size() const { return static_cast<std::int64_t>(keys_.size()); }
 
  private:

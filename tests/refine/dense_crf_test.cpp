@@ -95,13 +95,17 @@ TEST(DenseCrf, WithoutPairwiseTermsIsTheUnary) {
   EXPECT_EQ(dense_crf(c.unary, c.image.view(), p).values, softmax_of(c.unary, -1).values);
 }
 
+/// Labels of one block, of several, and as many as there can be.
 TEST(DenseCrf, PottsMatrixEqualsPotts) {
-  const Case c = random_case(24, 18, 3, 3);
-  CrfParams potts = parse_crf("deeplab-v1"), matrix = potts;
-  matrix.compatibility = {0, 1, 1, 1, 0, 1, 1, 1, 0};
-  const ScoreMap a = dense_crf(c.unary, c.image.view(), potts),
-                 b = dense_crf(c.unary, c.image.view(), matrix);
-  for (std::size_t i = 0; i < a.values.size(); ++i) ASSERT_NEAR(a.values[i], b.values[i], 2e-3);
+  for (const int classes : {3, 40, 256}) {
+    const Case c = random_case(24, 18, classes, 3);
+    CrfParams potts = parse_crf("deeplab-v1,prune=0"), matrix = potts;
+    for (int i = 0; i < classes * classes; ++i)
+      matrix.compatibility.push_back(i % (classes + 1) == 0 ? 0.0F : 1.0F);
+    const ScoreMap a = dense_crf(c.unary, c.image.view(), potts),
+                   b = dense_crf(c.unary, c.image.view(), matrix);
+    for (std::size_t i = 0; i < a.values.size(); ++i) ASSERT_NEAR(a.values[i], b.values[i], 2e-3) << classes;
+  }
 }
 
 /// What the CRF's nodes can be.
@@ -171,7 +175,8 @@ TEST(DenseCrf, HopelessLabelsChangeNothing) {
 }
 
 TEST(DenseCrf, StopAndPruneTradeAccuracy) {
-  const Case c = random_case(60, 50, 12, 14);
+  Case c = random_case(60, 50, 44, 14);  // more labels than a block has, half of them improbable
+  for (std::size_t i = 0; i < c.unary.values.size(); ++i) c.unary.values[i] += i % 2 == 0 ? 0 : 4;
   const ScoreMap full = dense_crf(c.unary, c.image.view(), parse_crf(""));
   auto apart = [&](const ScoreMap& a, const ScoreMap& b) {  // on average
     double sum = 0;

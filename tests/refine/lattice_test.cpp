@@ -14,6 +14,7 @@
 namespace atrous {
 namespace {
 
+/// Of each point the features together.
 std::vector<float> random_features(int points, int d, unsigned seed) {
   std::mt19937 generator(seed);
   std::uniform_real_distribution<float> value(-20, 20);
@@ -22,17 +23,30 @@ std::vector<float> random_features(int points, int d, unsigned seed) {
   return features;
 }
 
+/// Some of the points' features as the lattice asks for them, a feature of all of them together.
+void give(const std::vector<float>& features, int d, std::int64_t first, int count, float* to) {
+  for (int i = 0; i < count; ++i)
+    for (int j = 0; j < d; ++j)
+      to[j * Simplices::kMostPoints + i] = features[static_cast<std::size_t>((first + i) * d + j)];
+}
+
+Permutohedral lattice_of(const std::vector<float>& features, int d) {
+  return {std::ssize(features) / d, d,
+          [&](std::int64_t first, int count, float* to) { give(features, d, first, count, to); }};
+}
+
 class Dimensions : public testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(All, Dimensions, testing::Range(1, 6));
 
 /// Barycentric weights are shares, and they give the point back: the elevated point is the weighted mean of
 /// the vertices, which are d+1 different ones that differ by steps of the lattice.
 TEST_P(Dimensions, ASimplexEnclosesItsPoint) {
-  const int d = GetParam(), corners = d + 1, points = 103;
+  const int d = GetParam(), corners = d + 1, points = 53;
   const std::vector<float> features = random_features(points, d, 21);
-  std::vector<LatticeKey> keys(static_cast<std::size_t>(points * corners));
-  std::vector<float> weights(keys.size());
-  enclose_points(features.data(), d, points, keys.data(), weights.data());
+  std::vector<float> given(static_cast<std::size_t>(d * Simplices::kMostPoints));
+  give(features, d, 0, points, given.data());
+  Simplices simplices;
+  enclose_points(given.data(), d, points, simplices);
   auto coordinate = [&](const LatticeKey& key, int i) {
     const std::uint64_t word = i < 3 ? key.low : key.high;
     return static_cast<std::int64_t>(word >> (LatticeKey::kBits * (i % 3)) &
@@ -40,16 +54,19 @@ TEST_P(Dimensions, ASimplexEnclosesItsPoint) {
            (1 << (LatticeKey::kBits - 1));
   };
   for (int p = 0; p < points; ++p) {
+    std::array<LatticeKey, Simplices::kMostDimensions + 1> keys;
+    simplices.corners(d, p, keys.data());
     double total = 0;
     std::set<std::pair<std::uint64_t, std::uint64_t>> different;
     std::vector<double> mean(static_cast<std::size_t>(d));
     for (int r = 0; r < corners; ++r) {
-      const auto at = static_cast<std::size_t>(p * corners + r);
-      EXPECT_GE(weights[at], -1e-4F);
-      total += weights[at];
-      different.insert({keys[at].low, keys[at].high});
+      const float weight = simplices.weights[r][p];
+      const LatticeKey& key = keys[static_cast<std::size_t>(r)];
+      EXPECT_GE(weight, -1e-4F);
+      total += weight;
+      different.insert({key.low, key.high});
       for (int i = 0; i < d; ++i)
-        mean[static_cast<std::size_t>(i)] += weights[at] * static_cast<double>(coordinate(keys[at], i));
+        mean[static_cast<std::size_t>(i)] += weight * static_cast<double>(coordinate(key, i));
     }
     EXPECT_NEAR(total, 1, 1e-4);
     EXPECT_EQ(different.size(), static_cast<std::size_t>(corners));
@@ -69,30 +86,55 @@ TEST_P(Dimensions, ASimplexEnclosesItsPoint) {
 /// This point lies on a border of its simplex as the authors' library rounds: rounding otherwise gives a
 /// sliver of another vertex, which blurs then pass through.
 TEST(Enclose, RoundsAsTheAuthorsDo) {
-  const std::array<float, 5> features = {583 / 49.0F, 852 / 49.0F, 39 / 5.0F, 64 / 5.0F, 75 / 5.0F};
-  std::array<LatticeKey, 6> keys;
-  std::array<float, 6> weights;
-  enclose_points(features.data(), 5, 1, keys.data(), weights.data());
-  EXPECT_EQ(*std::min_element(weights.begin(), weights.end()), 0);
+  std::array<float, 5 * Simplices::kMostPoints> features{};
+  const std::array<float, 5> point = {583 / 49.0F, 852 / 49.0F, 39 / 5.0F, 64 / 5.0F, 75 / 5.0F};
+  for (std::size_t j = 0; j < point.size(); ++j) features[j * Simplices::kMostPoints] = point[j];
+  Simplices simplices;
+  enclose_points(features.data(), 5, 1, simplices);
+  float least = 1;
+  for (const auto& weights : simplices.weights) least = std::min(least, weights[0]);
+  EXPECT_EQ(least, 0);
+}
+
+/// Points are in the same simplex where their vertices are the same.
+TEST_P(Dimensions, SimplicesAreToldApart) {
+  const int d = GetParam(), points = 64;
+  std::vector<float> features = random_features(points, d, 24), given(features.size());
+  for (float& f : features) f /= 60;
+  give(features, d, 0, points, given.data());
+  Simplices simplices;
+  enclose_points(given.data(), d, points, simplices);
+  int same = 0;
+  std::vector<std::array<LatticeKey, Simplices::kMostDimensions + 1>> keys(points);
+  for (int i = 0; i < points; ++i) {
+    simplices.corners(d, i, keys[static_cast<std::size_t>(i)].data());
+    for (int j = 0; j < i; ++j) {
+      EXPECT_EQ(simplices.same(d, i, j),
+                keys[static_cast<std::size_t>(i)] == keys[static_cast<std::size_t>(j)]);
+      same += simplices.same(d, i, j) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(same, 0);
+  EXPECT_LT(same, points * (points - 1) / 2);
 }
 
 /// A point's shares are in different vertices and add up to 1; every cell has a slot of its own in each of
 /// its vertices, and there are no others.
 TEST_P(Dimensions, CellsShareVerticesBySlots) {
   const int d = GetParam(), points = 5000;
-  const Permutohedral lattice(random_features(points, d, 22), d);
-  std::set<std::int32_t> slots;
+  const Permutohedral lattice = lattice_of(random_features(points, d, 22), d);
+  std::set<std::int64_t> slots;
   double total = 0;
   ASSERT_EQ(lattice.cells(), 2);
   for (std::int64_t cell = 0; cell < lattice.cells(); ++cell) {
     const auto vertices = lattice.cell_vertices(cell);
     EXPECT_EQ(std::set(vertices.begin(), vertices.end()).size(), vertices.size());
     for (std::size_t k = 0; k < vertices.size(); ++k) {
-      const std::int32_t slot = lattice.cell_slots(cell)[k];
+      const std::int64_t slot = lattice.first_slot(cell) + static_cast<std::int64_t>(k);
       EXPECT_TRUE(slots.insert(slot).second);
-      EXPECT_EQ(lattice.slot_vertex(slot), vertices[k]);
-      EXPECT_GE(slot, lattice.first_slot(vertices[k]));
-      EXPECT_LT(slot, lattice.first_slot(vertices[k] + 1));
+      const auto all = lattice.vertex_slots(vertices[k]);
+      EXPECT_EQ(std::count(all.begin(), all.end(), slot), 1);
+      EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
     }
     const Permutohedral::Shares shares = lattice.shares(cell);
     for (std::int64_t i = 0; i < Permutohedral::kCell; ++i) {
@@ -119,16 +161,18 @@ TEST_P(Dimensions, CellsShareVerticesBySlots) {
 /// The vertex after a vertex has it before, and one step of the axis lies between them.
 TEST_P(Dimensions, NeighboursAreMutual) {
   const int d = GetParam();
-  const Permutohedral lattice(random_features(500, d, 23), d);
+  const Permutohedral lattice = lattice_of(random_features(500, d, 23), d);
   const auto none = static_cast<std::int32_t>(lattice.vertices());
   std::int64_t pairs = 0;
   for (int axis = 0; axis <= d; ++axis) {
-    const auto& [before, after] = lattice.neighbours(axis);
+    const Permutohedral::Neighbours& of = lattice.neighbours()[static_cast<std::size_t>(axis)];
+    ASSERT_EQ(std::ssize(of), none + 1);
+    EXPECT_EQ(of.back().before, none);
+    EXPECT_EQ(of.back().after, none);
     for (std::int32_t v = 0; v < none; ++v) {
-      const std::int32_t next = after[static_cast<std::size_t>(v)],
-                         last = before[static_cast<std::size_t>(v)];
-      EXPECT_TRUE(next == none || before[static_cast<std::size_t>(next)] == v);
-      EXPECT_TRUE(last == none || after[static_cast<std::size_t>(last)] == v);
+      const auto [last, next] = of[static_cast<std::size_t>(v)];
+      EXPECT_TRUE(next == none || of[static_cast<std::size_t>(next)].before == v);
+      EXPECT_TRUE(last == none || of[static_cast<std::size_t>(last)].after == v);
       EXPECT_NE(next, v);
       pairs += next != none ? 1 : 0;
     }
@@ -145,7 +189,7 @@ TEST(Permutohedral, FiltersOnesLikeAGaussian) {
     features.push_back(0.3F * static_cast<float>(i % kSide));
     features.push_back(0.3F * static_cast<float>(i / kSide));
   }
-  const Permutohedral lattice(features, 2);
+  const Permutohedral lattice = lattice_of(features, 2);
   const std::vector<float> sums = lattice.filter_ones(lattice.splat_ones());
   double mean = 0, square = 0;
   for (std::size_t i = 0; i < sums.size(); ++i) {
@@ -162,8 +206,7 @@ TEST(Permutohedral, FiltersOnesLikeAGaussian) {
 }
 
 TEST(Permutohedral, RefusesWhatIsTooFarOut) {
-  for (float bad : {7.1e4F, -1e30F, INFINITY, NAN})
-    EXPECT_THROW(Permutohedral(std::vector{0.0F, bad}, 2), Error) << bad;
+  for (float bad : {7.1e4F, -1e30F, INFINITY, NAN}) EXPECT_THROW(lattice_of({0.0F, bad}, 2), Error) << bad;
 }
 
 }  // namespace
