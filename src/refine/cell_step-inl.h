@@ -114,26 +114,14 @@ class CellStep {
   /// active_ <- the cell's points whose messages can have moved by more than they have patience for.
   void find_active() {
     const std::int64_t count = std::min(kCell, step_.points - cell_ * kCell);
-    float* const travels = scratch_.travels.data();
+    float *const travels = scratch_.travels.data(), *const sliced = scratch_.sliced.data();
     std::fill_n(travels, kCell, 0.0F);
-    const PointTag tag;
-    const hn::RebindToSigned<PointTag> whole;
-    const hn::Rebind<std::uint16_t, PointTag> narrow;
     for (const Term& term : terms_) {
       if (step_.first) break;
       float* to = scratch_.vertex_travels.data();
       for (const std::int32_t v : term.vertices) *to++ = term.filter->travels()[v];
-      for (std::int64_t i = 0; i < count; i += kPointLanes) {
-        auto sum = hn::Zero(tag);
-        for (int r = 0; r < term.corners; ++r) {
-          const auto weight = hn::ConvertTo(
-              tag, hn::PromoteTo(whole, hn::LoadU(narrow, term.shares.weights + r * kCell + i)));
-          const auto vertex = hn::PromoteTo(whole, hn::LoadU(narrow, term.shares.vertices + r * kCell + i));
-          sum = hn::MulAdd(weight, hn::GatherIndex(tag, scratch_.vertex_travels.data(), vertex), sum);
-        }
-        hn::StoreU(hn::MulAdd(sum, hn::LoadU(tag, term.takes + i), hn::LoadU(tag, travels + i)), tag,
-                   travels + i);
-      }
+      term.filter->lattice().slice(cell_, scratch_.vertex_travels.data(), sliced);
+      for (std::int64_t i = 0; i < kCell; ++i) travels[i] += sliced[i] * term.takes[i];
     }
     active_.resize(static_cast<std::size_t>(count));
     std::size_t size = 0;

@@ -65,11 +65,13 @@ struct CellScratch {
         sums(values.size()),
         vertex_travels(static_cast<std::size_t>(vertices)),
         travels(kCell),
+        sliced(kCell),
         fresh(static_cast<std::size_t>(LabelRows::blocks_of(labels) * MeanFieldStep::kBatch *
                                        LabelRows::width_of(labels))) {}
 
-  LargeVector<float> values, sums;             ///< of the cell's vertices in all filters, as in LabelRows
-  LargeVector<float> vertex_travels, travels;  ///< of a term's vertices in the cell, and of the cell's points
+  LargeVector<float> values, sums;  ///< of the cell's vertices in all filters, as in LabelRows
+  LargeVector<float> vertex_travels, travels,
+      sliced;                ///< of a term's vertices in the cell; of the cell's points
   LargeVector<float> fresh;  ///< scores, then probabilities of a batch of points: points x blocks x width
 };
 

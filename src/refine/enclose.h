@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "refine/lattice_key.h"
@@ -20,14 +22,15 @@ struct Simplices {
   /// The point's barycentric weights in the d+1 vertices, in corners()' order.
   float weights[kMostDimensions + 1][kMostPoints];
 
+  /// The same for points in the same simplex, and for no others.
+  using Name = std::array<std::int32_t, kMostDimensions + 1>;
+  Name name(int d, int i) const {
+    Name name{ranks[i]};
+    for (int k = 0; k < d; ++k) name[static_cast<std::size_t>(k + 1)] = base[k][i];
+    return name;
+  }
   /// The vertices of point i's simplex.
   void corners(int d, int i, LatticeKey* keys) const;
-  /// Whether points i and j are in the same simplex.
-  bool same(int d, int i, int j) const {
-    bool same = ranks[i] == ranks[j];
-    for (int k = 0; k < d && same; ++k) same = base[k][i] == base[k][j];
-    return same;
-  }
 };
 
 /// Of `count` points, at most Simplices::kMostPoints. Feature j of point i is at [j * kMostPoints + i], where

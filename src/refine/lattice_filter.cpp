@@ -106,12 +106,13 @@ LatticeFilter::LatticeFilter(Permutohedral lattice, float most_ones, std::span<c
       gains_(takes_.size()),
       values_(lattice_.vertices(), labels),
       given_(lattice_.slots() + 1, labels),
-      change_(static_cast<std::size_t>((lattice_.vertices() + 1) * values_.width()), 0),
+      change_(static_cast<std::size_t>((lattice_.vertices() + 1) * values_.width())),
       largest_(static_cast<std::size_t>(lattice_.vertices() * (LabelRows::blocks_of(labels) - 1)), 0),
       travels_(static_cast<std::size_t>(lattice_.vertices()), 0),
       slot_blocks_(static_cast<std::size_t>(lattice_.slots()), 0),
       cell_blocks_(static_cast<std::size_t>(lattice_.cells()), 0) {
   values_.clear();
+  std::fill_n(change_.end() - values_.width(), values_.width(), std::uint16_t{0});
   const float scale =
       storage_scale(most_ones * largest_of(before), lattice_.corners()) / Permutohedral::kWhole;
   const float take = weight * lattice_.blur_gain() / (scale * Permutohedral::kWhole * Permutohedral::kWhole);

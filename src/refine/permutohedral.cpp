@@ -49,11 +49,11 @@ void Permutohedral::place_points(const Features& features, std::int64_t cell,
   for (std::int64_t begin = 0; begin < count; begin += kBatch) {
     const int batch = static_cast<int>(std::min<std::int64_t>(kBatch, count - begin));
     features(first + begin, batch, given.data());
-    if (const auto bad = find_outside(given, kLargestFeature))
+    if (const auto bad = find_outside(std::span(given).first(dimensions_ * kBatch), kLargestFeature))
       fail(ErrorCode::invalid_argument, "permutohedral lattice: a feature of {} is out of range", *bad);
     enclose_points(given.data(), dimensions_, batch, simplices);
     for (int i = 0; i < batch; ++i) {
-      if (i == 0 || !simplices.same(dimensions_, i - 1, i)) {
+      if (i == 0 || simplices.name(dimensions_, i) != simplices.name(dimensions_, i - 1)) {
         simplices.corners(dimensions_, i, keys);
         for (int r = 0; r < corners(); ++r) corner[r] = static_cast<std::uint16_t>(table.insert(keys[r]));
       }
@@ -148,17 +148,13 @@ std::vector<float> Permutohedral::filter_ones(std::vector<float> values) const {
   }
   std::vector<float> sums(static_cast<std::size_t>(points_));
   parallel_for(cells(), [&](std::int64_t cell) {
-    const std::span<const std::int32_t> vertices = cell_vertices(cell);
-    const Shares s = shares(cell);
+    std::vector<float> here;
+    for (const std::int32_t v : cell_vertices(cell)) here.push_back(values[static_cast<std::size_t>(v)]);
+    std::array<float, kCell> sliced;
+    slice(cell, here.data(), sliced.data());
     const std::int64_t first = cell * kCell, count = std::min(points_ - first, kCell);
-    std::vector<float> here(vertices.size());
-    for (std::size_t v = 0; v < here.size(); ++v) here[v] = values[static_cast<std::size_t>(vertices[v])];
-    for (std::int64_t i = 0; i < count; ++i) {
-      float sum = 0;
-      for (int r = 0; r < corners(); ++r)
-        sum += static_cast<float>(s.weights[r * kCell + i]) * here[s.vertices[r * kCell + i]];
-      sums[static_cast<std::size_t>(first + i)] = sum * blur_gain() / kWhole;
-    }
+    for (std::int64_t i = 0; i < count; ++i)
+      sums[static_cast<std::size_t>(first + i)] = sliced[static_cast<std::size_t>(i)] * blur_gain() / kWhole;
   });
   return sums;
 }

@@ -69,6 +69,10 @@ class Permutohedral {
 
   const std::vector<Neighbours>& neighbours() const { return neighbours_; }  ///< of each axis
 
+  /// to[i] <- the sum of weight * value over the corners of a cell's point i, for kCell points; `values` are
+  /// those of cell_vertices(). Behind the last point 0.
+  void slice(std::int64_t cell, const float* values, float* to) const;
+
   /// What a slice is multiplied by after the blurs of all axes.
   float blur_gain() const;
 
