@@ -201,7 +201,7 @@ class CellStep {
     const int size = static_cast<int>(members.size());
     int active[kBatch];
     for (int k = 0; k < size; ++k) active[k] = static_cast<int>(members[static_cast<std::size_t>(k)] - from);
-    std::uint32_t blocks[kBatch];  // that are computed; then those that move
+    std::uint32_t blocks[kBatch];  // that are computed
     HWY_ALIGN float best[kBatch] = {}, total[kBatch], share[kBatch], alarm[kBatch];
     std::fill_n(blocks, kBatch, every_), std::fill_n(total, kBatch, 1.0F);
     open_block(0);
@@ -214,16 +214,11 @@ class CellStep {
     for (int k = 0; k < size && !potts_; ++k) best[active[k]] = apply_compatibility(begin, active[k]);
     for (int k = 0; k < size; ++k) total[active[k]] = raise(blocks[active[k]], active[k], best[active[k]]);
     find_shares(from, total, share, alarm);
-    int moving[kBatch], count = 0;
     for (int k = 0; k < size; ++k) {
       const int i = active[k];
       step_.alarms[begin + i] = alarm[i];
-      blocks[i] = settle(blocks[i], begin, i, share[i]);
-      moving[count] = i;
-      count += blocks[i] != 0 ? 1 : 0;
+      each_block(blocks[i], [&](int block) { settle(block, begin, i, share[i]); });
     }
-    for (int k = 0; k < count; ++k)
-      each_block(blocks[moving[k]], [&](int block) { take_over(block, begin, moving[k]); });
   }
 
   /// Scores of the blocks but the first, of those of a batch's points that are active. best: of what is
@@ -266,12 +261,6 @@ class CellStep {
     const Row row = Row::load(step_.energies.row(point) + block * kWidth);
     return block + 1 < blocks_ ? row : row - Row::load(padding_);
   }
-  /// What a point's block, which was q, changes by to become `now`.
-  HWY_INLINE Row change_to(Row now, int block, std::int64_t point) {
-    if (!step_.first) now = now - Row::load(row(block, point));
-    return now;
-  }
-
   /// fresh <- M - energy of a block, for Potts; else K q. Returns the largest.
   HWY_INLINE float score(int block, std::int64_t begin, int i) {
     Row sum = Row::all(0);
@@ -333,18 +322,6 @@ class CellStep {
     }
   }
 
-  /// fresh <- fresh * share. A bit for each block in which a probability moves by more than `stop`.
-  HWY_INLINE std::uint32_t settle(std::uint32_t blocks, std::int64_t begin, int i, float share) {
-    std::uint32_t moved = 0;
-    const float stop = step_.first ? -1 : step_.params.stop;
-    each_block(blocks, [&](int b) {
-      const Row now = (Row::load(fresh(b, i)) * share).rounded();
-      now.store(fresh(b, i));
-      moved |= change_to(now, b, begin + i).magnitude().any_above(stop) ? 1U << b : 0;
-    });
-    return moved;
-  }
-
   /// The touched vertices' values of a block are there, and their sums, at first 0.
   void open_block(int block) {
     if ((open_ >> block & 1U) != 0) return;
@@ -361,9 +338,15 @@ class CellStep {
     }
   }
 
-  /// q of a block <- fresh; what it changes by is added to the sums of the point's vertices.
-  HWY_INLINE void take_over(int block, std::int64_t begin, int i) {
-    const Row now = Row::load(fresh(block, i)), change = change_to(now, block, begin + i);
+  /// q of a block <- fresh * share, where a probability moves by more than `stop`; what it changes by is
+  /// added to the sums of the point's vertices.
+  HWY_INLINE void settle(int block, std::int64_t begin, int i, float share) {
+    const Row now = (Row::load(fresh(block, i)) * share).rounded();
+    Row change = now;
+    if (!step_.first) {
+      change = change - Row::load(row(block, begin + i));
+      if (!change.magnitude().any_above(step_.params.stop)) return;
+    }
     now.store(row(block, begin + i));
     if (step_.last) return;
     const float* weights = give_weights_.data();
