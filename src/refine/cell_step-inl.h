@@ -82,8 +82,6 @@ class CellStep {
   }
 
  private:
-  /// Points that go through each part of a step together: what a part decides, of many points, is known
-  /// before the next branches on it.
   static constexpr int kBatch = MeanFieldStep::kBatch;
   using PointTag = hn::CappedTag<float, 16>;
   static constexpr int kPointLanes = static_cast<int>(hn::MaxLanes(PointTag()));
@@ -361,8 +359,7 @@ class CellStep {
   /// Leaves the sums in the filters' slots.
   void hand_over() {
     for (const Term& term : terms_) {
-      term.filter->cell_blocks(cell_) = static_cast<std::uint8_t>(open_);
-      std::uint8_t* blocks = term.filter->slot_blocks(cell_);
+      std::uint8_t *blocks = term.filter->slot_blocks(cell_), &any = term.filter->cell_blocks(cell_);
       const std::int64_t first = term.filter->lattice().first_slot(cell_);
       each_block(open_, [&](int block) {
         std::uint16_t* given = term.filter->given().block(block) + first * kWidth;
@@ -371,7 +368,8 @@ class CellStep {
           const Row sum = Row::load(from + row * kWidth);
           if (sum.is_zero()) continue;
           sum.store(given + row * kWidth);
-          blocks[row] |= static_cast<std::uint8_t>(1U << block);
+          blocks[row] |= static_cast<std::uint8_t>(1U << block),
+              any |= static_cast<std::uint8_t>(1U << block);
         }
       });
     }

@@ -42,7 +42,9 @@ class Energies {
 
 /// What a step reads and writes of all points, cell after cell.
 struct MeanFieldStep {
-  static constexpr int kBatch = 64;  ///< points that go through each part of a step together
+  /// Points that go through each part of a step together: what a part decides, of many points, is known
+  /// before the next branches on it.
+  static constexpr int kBatch = 64;
 
   std::span<LatticeFilter> filters;
   const Energies& energies;

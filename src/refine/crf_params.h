@@ -31,10 +31,10 @@ struct CrfParams {
   std::vector<BilateralTerm> bilateral;
   Normalization normalization = Normalization::symmetric;
   CrfNodes on = CrfNodes::pixels;
-  /// Accuracy for speed; the defaults are below what half precision shows. Up to 32 labels at a time: those
-  /// of a pixel whose probabilities would change by at most `stop` keep them, and the pixel is not computed
-  /// again before its messages could change them by more; where there are more labels, those that are
-  /// together sure to be less probable than `prune` times the pixel's best label are left out there.
+  /// Accuracy for speed; the defaults are below what half precision shows. A pixel whose probabilities would
+  /// change by at most `stop` keeps them and is not computed again before its messages could change them by
+  /// more. Where there are more than 32 labels and no `compatibility`, a pixel leaves out a block of up to 32
+  /// of them that are together sure to be less probable than `prune` times its best label.
   float stop = 1.0F / 16384, prune = 1.0F / 512;
   /// Penalty mu(a, b) of labels a and b on neighbours, classes x classes by rows; empty: Potts, mu = [a !=
   /// b].

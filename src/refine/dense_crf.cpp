@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/cancellation.h"
 #include "core/error.h"
@@ -75,8 +76,17 @@ void check(const ScoreMap& unary, const ImageView& image, const CrfParams& param
   if (!params.compatibility.empty() && params.compatibility.size() != classes * classes)
     fail(ErrorCode::invalid_argument, "crf: {} classes need {} compatibilities, not {}", classes,
          classes * classes, params.compatibility.size());
-  if (find_outside(unary.values, std::numeric_limits<float>::max()))
+  if (unary.pixels() == 0 || unary.values.size() != unary.pixels() * classes)
+    fail(ErrorCode::invalid_argument, "crf: {} scores for {}x{} pixels and {} classes", unary.values.size(),
+         unary.width, unary.height, classes);
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  if (find_outside(unary.values, kLargest))
     fail(ErrorCode::invalid_argument, "crf: a unary energy is not finite");
+  std::vector<float> numbers = params.compatibility;
+  for (const GaussianTerm& g : params.gaussian) numbers.insert(numbers.end(), {g.sxy, g.weight});
+  for (const BilateralTerm& b : params.bilateral) numbers.insert(numbers.end(), {b.sxy, b.srgb, b.weight});
+  if (find_outside(numbers, kLargest))
+    fail(ErrorCode::invalid_argument, "crf: a parameter or compatibility is not finite");
 }
 
 /// Superpixels of about kPixelsANode pixels, at most kMostNodes: their kernels are computed for every two.

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cmath>
-#include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "refine/enclose.cpp"

@@ -25,9 +25,10 @@ using HalfTag = hn::Rebind<hwy::float16_t, LabelTag>;
 using LabelVector = hn::Vec<LabelTag>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(LabelTag()));
 
-/// The nearest halves. Where they are made in software the library cuts off what is behind their last bit.
+/// The nearest halves. Where Highway makes them in software it cuts off what is behind their last bit, here
+/// too for those that are denormal.
 HWY_INLINE hn::Vec<HalfTag> to_half(LabelVector v) {
-#if HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+#if HWY_ARCH_X86 && HWY_TARGET >= HWY_SSE4
   const hn::RebindToSigned<LabelTag> bits;
   v = hn::BitCast(LabelTag(), hn::Add(hn::BitCast(bits, v), hn::Set(bits, 1 << 12)));
 #endif
@@ -39,37 +40,43 @@ template <int kWidth>
 struct Labels {
   static constexpr int kVectors = kWidth / kLanes;
 
+  /// f(i) for each vector, without a loop, so that they stay in registers at any level of optimisation.
+  template <typename F>
+  static HWY_INLINE void each(const F& f) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kVectors; ++i) f(i);
+  }
+
   static HWY_INLINE Labels all(float value) {
     Labels result;
-    for (LabelVector& v : result.at) v = hn::Set(LabelTag(), value);
+    each([&](int i) { result.at[i] = hn::Set(LabelTag(), value); });
     return result;
   }
   static HWY_INLINE Labels load(const float* from) {
     Labels result;
-    for (int i = 0; i < kVectors; ++i) result.at[i] = hn::LoadU(LabelTag(), from + i * kLanes);
+    each([&](int i) { result.at[i] = hn::LoadU(LabelTag(), from + i * kLanes); });
     return result;
   }
   static HWY_INLINE Labels load(const std::uint16_t* from) {
     Labels result;
     const auto* halves = reinterpret_cast<const hwy::float16_t*>(from);
-    for (int i = 0; i < kVectors; ++i)
-      result.at[i] = hn::PromoteTo(LabelTag(), hn::LoadU(HalfTag(), halves + i * kLanes));
+    each([&](int i) { result.at[i] = hn::PromoteTo(LabelTag(), hn::LoadU(HalfTag(), halves + i * kLanes)); });
     return result;
   }
   /// from[index[0]], from[index[1]], ...
   static HWY_INLINE Labels gather(const float* from, const std::int32_t* index) {
     const hn::RebindToSigned<LabelTag> tag;
     Labels result;
-    for (int i = 0; i < kVectors; ++i)
-      result.at[i] = hn::GatherIndex(LabelTag(), from, hn::LoadU(tag, index + i * kLanes));
+    each(
+        [&](int i) { result.at[i] = hn::GatherIndex(LabelTag(), from, hn::LoadU(tag, index + i * kLanes)); });
     return result;
   }
   HWY_INLINE void store(float* to) const {
-    for (int i = 0; i < kVectors; ++i) hn::StoreU(at[i], LabelTag(), to + i * kLanes);
+    each([&](int i) { hn::StoreU(at[i], LabelTag(), to + i * kLanes); });
   }
   HWY_INLINE void store(std::uint16_t* to) const {
     auto* halves = reinterpret_cast<hwy::float16_t*>(to);
-    for (int i = 0; i < kVectors; ++i) hn::StoreU(to_half(at[i]), HalfTag(), halves + i * kLanes);
+    each([&](int i) { hn::StoreU(to_half(at[i]), HalfTag(), halves + i * kLanes); });
   }
 
   /// this + weight * other
@@ -93,42 +100,39 @@ struct Labels {
     return map([](auto a) { return hn::Abs(a); });
   }
 
-  HWY_INLINE float largest() const {
-    LabelVector most = at[0];
-    for (int i = 1; i < kVectors; ++i) most = hn::Max(most, at[i]);
-    return hn::GetLane(hn::MaxOfLanes(LabelTag(), most));
+  /// All vectors in one.
+  template <typename F>
+  HWY_INLINE LabelVector fold(const F& f) const {
+    LabelVector result = at[0];
+    each([&](int i) { result = i == 0 ? result : f(result, at[i]); });
+    return result;
   }
-  HWY_INLINE float smallest() const {
-    LabelVector least = at[0];
-    for (int i = 1; i < kVectors; ++i) least = hn::Min(least, at[i]);
-    return hn::GetLane(hn::MinOfLanes(LabelTag(), least));
+  HWY_INLINE LabelVector most() const {
+    return fold([](auto a, auto b) { return hn::Max(a, b); });
   }
+
+  HWY_INLINE float largest() const { return hn::GetLane(hn::MaxOfLanes(LabelTag(), most())); }
   HWY_INLINE bool any_above(float limit) const {
-    LabelVector most = at[0];
-    for (int i = 1; i < kVectors; ++i) most = hn::Max(most, at[i]);
-    return !hn::AllFalse(LabelTag(), hn::Gt(most, hn::Set(LabelTag(), limit)));
+    return !hn::AllFalse(LabelTag(), hn::Gt(most(), hn::Set(LabelTag(), limit)));
   }
   HWY_INLINE bool is_zero() const {
-    LabelVector any = at[0];
-    for (int i = 1; i < kVectors; ++i) any = hn::Or(any, at[i]);
+    const LabelVector any = fold([](auto a, auto b) { return hn::Or(a, b); });
     return hn::AllTrue(LabelTag(), hn::Eq(any, hn::Zero(LabelTag())));
   }
   HWY_INLINE float total() const {
-    LabelVector sum = at[0];
-    for (int i = 1; i < kVectors; ++i) sum = hn::Add(sum, at[i]);
-    return hn::GetLane(hn::SumOfLanes(LabelTag(), sum));
+    return hn::GetLane(hn::SumOfLanes(LabelTag(), fold([](auto a, auto b) { return hn::Add(a, b); })));
   }
 
   template <typename F>
   HWY_INLINE Labels map(const F& f) const {
     Labels result;
-    for (int i = 0; i < kVectors; ++i) result.at[i] = f(at[i]);
+    each([&](int i) { result.at[i] = f(at[i]); });
     return result;
   }
   template <typename F>
   HWY_INLINE Labels combine(const Labels& other, const F& f) const {
     Labels result;
-    for (int i = 0; i < kVectors; ++i) result.at[i] = f(at[i], other.at[i]);
+    each([&](int i) { result.at[i] = f(at[i], other.at[i]); });
     return result;
   }
 

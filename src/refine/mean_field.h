@@ -11,15 +11,15 @@
 
 namespace atrous {
 
-/// Mean field of a CRF's points, in changes and in blocks of labels. A probability that would change by up to
-/// CrfParams::stop stays as it is and tells the filters nothing. Where all labels repel each other alike (no
-/// `compatibility`), a point leaves out a block of labels whose messages, which cannot be larger than those
-/// of its cell's vertices, cannot make it probable (CrfParams::prune); labels are sorted so that the first
-/// block has the most probable ones, and after a few iterations it is the only one nearly everywhere.
+/// Mean field of a CRF's points, in changes and in blocks of labels (label_rows.h). Where a block's
+/// probabilities would change by up to CrfParams::stop they stay as they are and tell the filters nothing.
+/// Where there are several blocks and all labels repel each other alike (no `compatibility`), a point leaves
+/// out a block whose messages, which cannot be larger than those of its cell's vertices, cannot make it
+/// probable (CrfParams::prune); labels are sorted so that the first block has the most probable ones.
 class MeanField {
  public:
   /// Of the pixels order[0], order[1], ..., which are the filters' points, with the energies `unary`, kept by
-  /// reference, as are `params`. Where a point has several blocks, a pixel's energies change places.
+  /// reference, as are `params`. Where blocks can be left out, a pixel's energies change places.
   MeanField(ScoreMap& unary, LargeVector<std::int32_t> order, std::vector<LatticeFilter> filters,
             const CrfParams& params);
 

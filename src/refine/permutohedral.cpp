@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "core/outside.h"
@@ -72,10 +73,15 @@ void Permutohedral::place_points(const Features& features, std::int64_t cell,
 VertexTable Permutohedral::merge(std::span<const LargeVector<LatticeKey>> cells) {
   constexpr std::size_t kAhead = 8;
   cell_first_ = {0};
-  for (const auto& keys : cells)
-    cell_first_.push_back(cell_first_.back() + static_cast<std::int32_t>(keys.size()));
+  std::int64_t slots = 0;
+  for (const auto& keys : cells) {
+    slots += std::ssize(keys);
+    if (slots > std::numeric_limits<std::int32_t>::max())
+      fail(ErrorCode::invalid_argument, "permutohedral lattice: {} points are too many", points_);
+    cell_first_.push_back(static_cast<std::int32_t>(slots));
+  }
   cell_vertices_.resize(static_cast<std::size_t>(cell_first_.back()));
-  VertexTable table(cell_first_.back() / 2);
+  VertexTable table(slots / 2);
   auto to = cell_vertices_.begin();
   for (const auto& keys : cells)
     for (std::size_t v = 0; v < keys.size(); ++v) {

@@ -10,6 +10,8 @@
 #include "core/error.h"
 #include "core/half.h"
 #include "refine/exact_mean_field.h"
+#include "refine/lattice_mean_field.h"
+#include "refine/pixel_order.h"
 #include "refine/scores.h"
 #include "support/npz.h"
 
@@ -160,17 +162,108 @@ TEST(DenseCrf, AgreesWithExactMeanFieldForAnyNumberOfLabels) {
     }
 }
 
+/// Regions of the first `winners` labels; pixels that start with a wrong label, whose region's label is
+/// improbable until the messages come; and pixels whose second label, one of all, is probable until then.
+Case regions(int width, int height, int classes, int winners) {
+  Case c = random_case(width, height, classes, 15);
+  for (int i = 0; i < width * height; ++i) {
+    const int x = i % width, y = i / width, region = (x / 12 + y / 10 * 5) * 13;
+    for (int k = 0; k < 3; ++k)
+      c.image.rgb[static_cast<std::size_t>(3 * i + k)] = static_cast<std::uint8_t>(
+          region * (k + 2) % 200 + c.image.rgb[static_cast<std::size_t>(3 * i + k)] % 9);
+    float* energy = c.unary.pixel(static_cast<std::size_t>(i));
+    const int own = region % winners, second = (own + 1 + i % (classes - 1)) % classes;
+    for (int l = 0; l < classes; ++l) energy[l] += 14;
+    energy[own] = i % 13 == 0 ? 11 : 0;
+    if (i % 13 == 0) energy[0] = 0;
+    if (i % 11 == 3) energy[second] = 1;
+  }
+  return c;
+}
+
+double largest_difference(const std::vector<double>& expected, const ScoreMap& q) {
+  double largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    largest = std::max(largest, std::abs(expected[i] - q.values[i]));
+  return largest;
+}
+
+/// The same kernels in double precision: what is left of the difference is half precision and what `stop` and
+/// `prune` leave out. One block of labels and several, which win somewhere or which can be left out soon.
+TEST(DenseCrf, AgreesWithMeanFieldOnTheSameLattice) {
+  for (const auto& [classes, winners] :
+       {std::pair(5, 5), std::pair(24, 24), std::pair(100, 100), std::pair(100, 8)}) {
+    const Case c = regions(66, 64, classes, winners);
+    CrfParams p;
+    p.iterations = 5;
+    p.gaussian = {{3, 10}};
+    p.bilateral = {{30, 10, 8}};
+    EXPECT_LT(largest_difference(test::lattice_mean_field(c, p), dense_crf(c.unary, c.image.view(), p)), 0.01)
+        << classes << " classes, " << winners << " of which win";
+  }
+}
+
+/// Likewise with other kernels' sums, and with messages that a matrix adds up: a probability can move further
+/// than they.
+TEST(DenseCrf, AgreesWithMeanFieldForAnyNormalizationAndMatrix) {
+  for (const auto normalization : {Normalization::before, Normalization::after, Normalization::symmetric})
+    for (const int classes : {6, 40}) {
+      const Case c = regions(66, 20, classes, classes);
+      CrfParams p;
+      p.iterations = 5;
+      p.gaussian = {{3, 1}};
+      p.bilateral = {{30, 10, 1}};
+      p.normalization = normalization;
+      if (normalization == Normalization::symmetric)
+        for (int i = 0; i < classes * classes; ++i)
+          p.compatibility.push_back(i % (classes + 1) == 0 ? 0 : static_cast<float>(i * 7 % 5));
+      EXPECT_LT(largest_difference(test::lattice_mean_field(c, p), dense_crf(c.unary, c.image.view(), p)),
+                0.01)
+          << classes << " classes";
+    }
+}
+
+TEST(DenseCrf, ManyCellsAndBlocksDoNotDependOnThreads) {
+  const int before = omp_get_max_threads();
+  for (const int classes : {5, 40, 100})
+    for (const bool matrix : {false, true}) {
+      if (matrix && classes == 100) continue;  // takes long
+      const Case c = regions(200, 130, classes, classes);
+      CrfParams p = parse_crf("iterations=4");
+      if (matrix) p.compatibility.assign(static_cast<std::size_t>(classes * classes), 0.5F);
+      omp_set_num_threads(1);
+      const ScoreMap one = dense_crf(c.unary, c.image.view(), p);
+      for (const int threads : {2, 3, 8}) {
+        omp_set_num_threads(threads);
+        ASSERT_EQ(dense_crf(c.unary, c.image.view(), p).values, one.values) << threads << " threads";
+      }
+    }
+  omp_set_num_threads(before);
+}
+
+TEST(PixelOrder, HasEveryPixelOnce) {
+  for (const auto& [width, height] :
+       {std::pair(1, 1), std::pair(7, 300), std::pair(65, 129), std::pair(640, 9)}) {
+    LargeVector<std::int32_t> order = pixel_order(width, height);
+    std::sort(order.begin(), order.end());
+    ASSERT_EQ(std::ssize(order), std::int64_t{width} * height);
+    for (std::size_t i = 0; i < order.size(); ++i) ASSERT_EQ(order[i], static_cast<std::int32_t>(i));
+  }
+}
+
 /// Labels that no pixel wants are left out on the way; what is left must be what it would be without them.
 TEST(DenseCrf, HopelessLabelsChangeNothing) {
   Case few = random_case(60, 50, 3, 12);
-  Case many{few.image, {60, 50, 21, {}}};
+  constexpr int kMany = 100;  // the three in three of four blocks
+  Case many{few.image, {60, 50, kMany, {}}};
   for (std::size_t i = 0; i < few.unary.pixels(); ++i)
-    for (int l = 0; l < 21; ++l) many.unary.values.push_back(l % 8 == 4 ? few.unary.pixel(i)[l / 8] : 25.0F);
+    for (int l = 0; l < kMany; ++l)
+      many.unary.values.push_back(l % 40 == 4 ? few.unary.pixel(i)[l / 40] : 25.0F);
   const ScoreMap a = dense_crf(few.unary, few.image.view(), parse_crf("")),
                  b = dense_crf(many.unary, many.image.view(), parse_crf(""));
   for (std::size_t i = 0; i < a.pixels(); ++i)
-    for (int l = 0; l < 21; ++l)
-      ASSERT_NEAR(b.pixel(i)[l], l % 8 == 4 ? a.pixel(i)[l / 8] : 0.0F, 3e-3)
+    for (int l = 0; l < kMany; ++l)
+      ASSERT_NEAR(b.pixel(i)[l], l % 40 == 4 ? a.pixel(i)[l / 40] : 0.0F, 3e-3)
           << "pixel " << i << " label " << l;
 }
 
@@ -208,6 +301,16 @@ TEST(DenseCrf, RefusesWhatMakesNoSense) {
   EXPECT_THROW(dense_crf(c.unary, other.image.view(), parse_crf("")), Error);
   const Case wide = random_case(5, 4, 257, 7);
   EXPECT_THROW(dense_crf(wide.unary, wide.image.view(), parse_crf("")), Error);
+  EXPECT_THROW(dense_crf({0, 0, 2, {}}, {nullptr, 0, 0, 0}, parse_crf("")), Error);
+  ScoreMap short_one = c.unary;
+  short_one.values.pop_back();
+  EXPECT_THROW(dense_crf(short_one, c.image.view(), parse_crf("")), Error);
+  CrfParams odd = parse_crf("");
+  odd.compatibility = {0, NAN, 1, 0};
+  EXPECT_THROW(dense_crf(c.unary, c.image.view(), odd), Error);
+  odd = parse_crf("");
+  odd.bilateral[0].weight = INFINITY;
+  EXPECT_THROW(dense_crf(c.unary, c.image.view(), odd), Error);
   c.unary.values[3] = NAN;
   EXPECT_THROW(dense_crf(c.unary, c.image.view(), parse_crf("")), Error);
 }

@@ -26,8 +26,39 @@ inline Case random_case(int width, int height, int classes, unsigned seed) {
   return c;
 }
 
-/// Exact mean field in double precision: every pair of pixels. `kernel(i, j)` is the sum of the weighted
-/// kernels' values.
+/// Mean field in double precision. add_messages(q, messages) adds the filtered q of all points and labels.
+template <typename F>
+std::vector<double> mean_field(const Case& c, const CrfParams& p, const F& add_messages) {
+  const std::size_t n = c.unary.pixels(), classes = static_cast<std::size_t>(c.unary.classes);
+  std::vector<double> q(n * classes), t(n * classes);
+  auto softmax_all = [&] {
+    for (std::size_t i = 0; i < n; ++i) {
+      double sum = 0;
+      for (std::size_t l = 0; l < classes; ++l) sum += std::exp(t[i * classes + l]);
+      for (std::size_t l = 0; l < classes; ++l) q[i * classes + l] = std::exp(t[i * classes + l]) / sum;
+    }
+  };
+  for (std::size_t i = 0; i < t.size(); ++i) t[i] = -c.unary.values[i];
+  softmax_all();
+  for (int it = 0; it < p.iterations; ++it) {
+    std::vector<double> message(n * classes);
+    add_messages(q, message);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t a = 0; a < classes; ++a) {
+        double pairwise = message[i * classes + a];
+        if (!p.compatibility.empty()) {
+          pairwise = 0;
+          for (std::size_t b = 0; b < classes; ++b)
+            pairwise -= p.compatibility[a * classes + b] * message[i * classes + b];
+        }
+        t[i * classes + a] = pairwise - c.unary.values[i * classes + a];
+      }
+    softmax_all();
+  }
+  return q;
+}
+
+/// Likewise with the exact kernels: every pair of pixels.
 inline std::vector<double> exact_mean_field(const Case& c, const CrfParams& p) {
   const std::size_t n = c.unary.pixels(), classes = static_cast<std::size_t>(c.unary.classes);
   struct Kernel {
@@ -52,18 +83,7 @@ inline std::vector<double> exact_mean_field(const Case& c, const CrfParams& p) {
   };
   for (const auto& g : p.gaussian) add(g.sxy, 1, g.weight, false);
   for (const auto& b : p.bilateral) add(b.sxy, b.srgb, b.weight, true);
-  std::vector<double> q(n * classes), t(n * classes);
-  auto softmax_all = [&] {
-    for (std::size_t i = 0; i < n; ++i) {
-      double sum = 0;
-      for (std::size_t l = 0; l < classes; ++l) sum += std::exp(t[i * classes + l]);
-      for (std::size_t l = 0; l < classes; ++l) q[i * classes + l] = std::exp(t[i * classes + l]) / sum;
-    }
-  };
-  for (std::size_t i = 0; i < t.size(); ++i) t[i] = -c.unary.values[i];
-  softmax_all();
-  for (int it = 0; it < p.iterations; ++it) {
-    std::vector<double> message(n * classes);
+  return mean_field(c, p, [&](const std::vector<double>& q, std::vector<double>& message) {
     for (const Kernel& k : kernels)
       for (std::size_t i = 0; i < n; ++i)
         for (std::size_t j = 0; j < n; ++j) {
@@ -73,19 +93,7 @@ inline std::vector<double> exact_mean_field(const Case& c, const CrfParams& p) {
           if (p.normalization == Normalization::symmetric) v /= std::sqrt(k.norm[i] * k.norm[j]);
           for (std::size_t l = 0; l < classes; ++l) message[i * classes + l] += v * q[j * classes + l];
         }
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t a = 0; a < classes; ++a) {
-        double pairwise = message[i * classes + a];
-        if (!p.compatibility.empty()) {
-          pairwise = 0;
-          for (std::size_t b = 0; b < classes; ++b)
-            pairwise -= p.compatibility[a * classes + b] * message[i * classes + b];
-        }
-        t[i * classes + a] = pairwise - c.unary.values[i * classes + a];
-      }
-    softmax_all();
-  }
-  return q;
+  });
 }
 
 }  // namespace atrous::test
