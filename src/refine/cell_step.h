@@ -71,9 +71,9 @@ struct CellScratch {
         fresh(static_cast<std::size_t>(LabelRows::blocks_of(labels) * MeanFieldStep::kBatch *
                                        LabelRows::width_of(labels))) {}
 
-  LargeVector<float> values, sums;  ///< of the cell's vertices in all filters, as in LabelRows
-  LargeVector<float> vertex_travels, travels,
-      sliced;                ///< of a term's vertices in the cell; of the cell's points
+  LargeVector<float> values, sums;     ///< of the cell's vertices in all filters, as in LabelRows
+  LargeVector<float> vertex_travels;   ///< of a term's vertices in the cell
+  LargeVector<float> travels, sliced;  ///< of the cell's points, of all terms and of one
   LargeVector<float> fresh;  ///< scores, then probabilities of a batch of points: points x blocks x width
 };
 

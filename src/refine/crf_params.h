@@ -35,7 +35,7 @@ struct CrfParams {
   /// change by at most `stop` keeps them and is not computed again before its messages could change them by
   /// more. Where there are more than 32 labels and no `compatibility`, a pixel leaves out a block of up to 32
   /// of them that are together sure to be less probable than `prune` times its best label.
-  float stop = 1.0F / 16384, prune = 1.0F / 512;
+  float stop = 1.0F / 4096, prune = 1.0F / 512;
   /// Penalty mu(a, b) of labels a and b on neighbours, classes x classes by rows; empty: Potts, mu = [a !=
   /// b].
   std::vector<float> compatibility;

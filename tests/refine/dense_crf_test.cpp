@@ -277,7 +277,7 @@ TEST(DenseCrf, StopAndPruneTradeAccuracy) {
     return sum / static_cast<double>(a.values.size());
   };
   auto with = [&](const char* text) { return dense_crf(c.unary, c.image.view(), parse_crf(text)); };
-  EXPECT_EQ(apart(with("stop=6.1035156e-05,prune=1.953125e-03"), full), 0) << "the defaults";
+  EXPECT_EQ(apart(with("stop=2.44140625e-4,prune=1.953125e-03"), full), 0) << "the defaults";
   EXPECT_LT(apart(with("stop=0,prune=0"), full), 1e-4);
   EXPECT_GT(apart(with("stop=0.01"), full), 0);
   EXPECT_LT(apart(with("stop=0.01"), full), 0.01);
