@@ -21,7 +21,7 @@ class Energies {
  public:
   Energies(const ScoreMap& map, const std::int32_t* order)
       : rows_(map.values.data()), order_(order), labels_(map.classes) {
-    const std::int64_t read = LabelRows::blocks_of(labels_) * LabelRows::width_of(labels_);
+    const std::int64_t read = LabelRows::padded(labels_);
     const std::int64_t whole = std::max<std::int64_t>(std::ssize(map.values) - read + labels_, 0) / labels_;
     whole_ = whole * labels_;
     tail_.resize(static_cast<std::size_t>(2 * read));
@@ -62,14 +62,12 @@ struct MeanFieldStep {
 /// What a thread works in.
 struct CellScratch {
   CellScratch(std::int64_t vertices, int labels)
-      : values(
-            static_cast<std::size_t>(vertices * LabelRows::blocks_of(labels) * LabelRows::width_of(labels))),
+      : values(static_cast<std::size_t>(vertices * LabelRows::padded(labels))),
         sums(values.size()),
         vertex_travels(static_cast<std::size_t>(vertices)),
         travels(kCell),
         sliced(kCell),
-        fresh(static_cast<std::size_t>(LabelRows::blocks_of(labels) * MeanFieldStep::kBatch *
-                                       LabelRows::width_of(labels))) {}
+        fresh(static_cast<std::size_t>(MeanFieldStep::kBatch * LabelRows::padded(labels))) {}
 
   LargeVector<float> values, sums;     ///< of the cell's vertices in all filters, as in LabelRows
   LargeVector<float> vertex_travels;   ///< of a term's vertices in the cell

@@ -24,11 +24,12 @@ class LabelRows {
     return (eights + blocks - 1) / blocks * kEight;
   }
 
+  /// Of all blocks together: the labels and what fills the last block.
+  static int padded(int labels) { return blocks_of(labels) * width_of(labels); }
+
   /// Values are not initialised.
   LabelRows(std::int64_t rows, int labels)
-      : rows_(rows),
-        width_(width_of(labels)),
-        values_(static_cast<std::size_t>(rows * blocks_of(labels) * width_)) {}
+      : rows_(rows), width_(width_of(labels)), values_(static_cast<std::size_t>(rows * padded(labels))) {}
 
   /// The blocks from `first` on become 0.
   void clear(int first = 0) {
